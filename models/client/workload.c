@@ -1,0 +1,161 @@
+#include "models/client/workload.h"
+
+#include "models/core/check.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CONTACTS 64u
+#define OLD_BITS 22u
+#define EPOCH_MS 1700000000000u
+
+static void law_init(struct dist *dist, const struct plan_law *law)
+{
+    struct dist_spec spec = {.shift = law->floor, .cap = law->max};
+    switch (law->kind) {
+    case PLAN_LAW_CONSTANT:
+        spec = (struct dist_spec){.law = DIST_CONSTANT, .mean = law->mean};
+        break;
+    case PLAN_LAW_UNIFORM:
+        spec.law = DIST_UNIFORM;
+        spec.high = 2 * (law->mean - law->floor);
+        break;
+    case PLAN_LAW_EXPONENTIAL:
+        spec.law = DIST_EXPONENTIAL;
+        spec.mean = law->mean - law->floor;
+        break;
+    case PLAN_LAW_LOGNORMAL:
+        spec.law = DIST_LOGNORMAL_MEDIAN;
+        spec.median = law->median - law->floor;
+        spec.sigma = law->sigma;
+        break;
+    }
+    CHECK(dist_init(dist, &spec) == DIST_OK);
+}
+
+void workload_init(struct workload *workload, const struct plan *plan, uint64_t near,
+                   double far_share)
+{
+    const struct plan_population *population = &plan->population;
+    memset(workload, 0, sizeof *workload);
+    workload->near = near;
+    workload->users = population->users;
+    workload->groups = population->groups;
+    workload->group_share = population->group_share;
+    workload->far_share = population->users > near ? far_share : 0;
+    if (population->zipf_s > 0) {
+        workload->zipf_offset = 1.0 / 20;
+        workload->zipf_log = log(21.0);
+    }
+    workload->messages = rng_stream(plan->run.seed, "messages");
+    workload->sizes = rng_stream(plan->run.seed, "sizes");
+    workload->contacts = rng_stream(plan->run.seed, "contacts");
+    workload->members = rng_stream(plan->run.seed, "members");
+    law_init(&workload->record_size, &population->record_size);
+    struct plan_law group = {
+        .kind = population->group_size_sigma > 0 ? PLAN_LAW_LOGNORMAL : PLAN_LAW_CONSTANT,
+        .mean = population->group_size_mean,
+        .sigma = population->group_size_sigma,
+        .max = (double)population->group_size_max,
+    };
+    plan_law_complete(&group, true);
+    law_init(&workload->group_size, &group);
+}
+
+uint64_t workload_active(const struct workload *workload, uint64_t bits, uint64_t count)
+{
+    if (workload->zipf_log == 0) {
+        return rng_below(bits, count);
+    }
+    double rank = workload->zipf_offset * (exp(rng_unit(bits) * workload->zipf_log) - 1);
+    uint64_t index = (uint64_t)(rank * (double)count);
+    return index < count ? index : count - 1;
+}
+
+static uint64_t pick_user(const struct workload *workload, uint64_t bits, uint64_t where)
+{
+    if (workload->far_share > 0 && rng_chance(bits, workload->far_share)) {
+        return workload->near + 1 + rng_below(where, workload->users - workload->near);
+    }
+    return 1 + rng_below(where, workload->near);
+}
+
+uint64_t workload_contact(const struct workload *workload, uint64_t user, uint32_t k)
+{
+    struct rng_bits bits = rng_draw(&workload->contacts, user, k);
+    uint64_t contact = pick_user(workload, bits.word[0], bits.word[1]);
+    return contact != user ? contact : contact == 1 ? 2 : contact - 1;
+}
+
+struct workload_message workload_message(const struct workload *workload, uint64_t user,
+                                         uint32_t seq)
+{
+    struct rng_bits bits = rng_draw(&workload->messages, user, seq);
+    struct workload_message message;
+    if (workload->group_share > 0 && rng_chance(bits.word[0], workload->group_share)) {
+        message.channel = (struct chat_channel){1 + rng_below(bits.word[1], workload->groups), 0};
+    } else {
+        /* Few of one's contacts get most of what one writes: rank by the square of a uniform. */
+        double unit = rng_unit(bits.word[1]);
+        uint32_t k = (uint32_t)(unit * unit * CONTACTS);
+        message.channel = chat_pair(user, workload_contact(workload, user, k));
+    }
+    double size = dist_value(&workload->record_size, rng_draw(&workload->sizes, user, seq).word[0]);
+    message.size_bytes = size < 1 ? 1 : size > 60000 ? 60000 : (uint32_t)size;
+    return message;
+}
+
+uint32_t workload_group_size(const struct workload *workload, uint64_t group)
+{
+    double size = dist_value(&workload->group_size, rng_draw(&workload->members, group, 0).word[0]);
+    return size < 2 ? 2 : (uint32_t)(size + 0.5);
+}
+
+/* Member i of n over ids [first, first + span): one in each n-th part of the span. */
+static uint64_t stratum(const struct workload *workload, uint64_t group, uint64_t i, uint64_t n,
+                        uint64_t first, uint64_t span)
+{
+    uint64_t low = (uint64_t)((unsigned __int128)span * i / n);
+    uint64_t high = (uint64_t)((unsigned __int128)span * (i + 1) / n);
+    uint64_t bits = rng_draw(&workload->members, group, i + 1).word[0];
+    return first + low + rng_below(bits, high > low ? high - low : 1);
+}
+
+uint32_t workload_members(const struct workload *workload, uint64_t group, uint64_t above,
+                          struct chat_member *members, uint32_t count_max)
+{
+    uint64_t size = workload_group_size(workload, group);
+    uint64_t far = (uint64_t)((double)size * workload->far_share + 0.5);
+    uint64_t near = size - far < workload->near ? size - far : workload->near;
+    uint64_t start = 0;
+    /* The stratum that `above` lies in, and the ones before it, have been given. */
+    if (above > workload->near) {
+        uint64_t span = workload->users - workload->near;
+        start = near + (uint64_t)((unsigned __int128)(above - workload->near - 1) * far / span);
+    } else if (above > 0) {
+        start = (uint64_t)((unsigned __int128)(above - 1) * near / workload->near);
+    }
+    uint32_t count = 0;
+    for (uint64_t i = start; i < near + far && count < count_max; i++) {
+        uint64_t user = i < near ? stratum(workload, group, i, near, 1, workload->near)
+                                 : stratum(workload, group, i - near, far, workload->near + 1,
+                                           workload->users - workload->near);
+        if (user > above) {
+            members[count++] = (struct chat_member){user, 0, CHAT_NEVER};
+        }
+    }
+    return count;
+}
+
+uint64_t workload_old_id(uint64_t wall_ms, uint64_t age_ms, uint64_t bits)
+{
+    uint64_t ms = wall_ms - EPOCH_MS;
+    age_ms = age_ms < ms ? age_ms : ms;
+    return (ms - age_ms) << OLD_BITS | (bits >> (64 - OLD_BITS));
+}
+
+uint64_t workload_old_sender(const struct workload *workload, uint64_t user, uint64_t id)
+{
+    uint32_t k = (uint32_t)(id & ((1u << OLD_BITS) - 1)) % CONTACTS;
+    return workload_contact(workload, user, k);
+}

@@ -1,0 +1,67 @@
+/* Workload: who writes what to whom, as pure functions of ids.
+ *
+ * Nothing is stored for a message, a contact or a member of a group: each is f(seed, id, n). So a
+ * retry rebuilds the same message, 50 million users cost nothing here, and the population of the
+ * simulator and a load driver write the same.
+ *
+ *     users     1 .. near          modelled one by one; most are connected
+ *               near + 1 .. users  far: they exist, receive, and stay offline for the whole run
+ *     groups    1 .. groups        members ascend with their index, so a page can be resumed
+ *
+ * An old message (sent before the run, read during it) is a function of its id: its low 22 bits say
+ * which contact of the reader wrote it.
+ */
+#ifndef MODELS_CLIENT_WORKLOAD_H
+#define MODELS_CLIENT_WORKLOAD_H
+
+#include "models/core/chat.h"
+#include "models/plan.h"
+#include "sim/dist.h"
+#include "sim/rng.h"
+
+struct workload {
+    uint64_t near;
+    uint64_t users;
+    uint64_t groups;
+    double group_share;
+    double far_share; /* Of recipients: those far away. */
+    double zipf_offset;
+    double zipf_log; /* ln((near + offset) / offset); 0: activity is even. */
+    struct rng_stream messages;
+    struct rng_stream sizes;
+    struct rng_stream contacts;
+    struct rng_stream members;
+    struct dist record_size;
+    struct dist group_size;
+};
+
+struct workload_message {
+    struct chat_channel channel;
+    uint32_t size_bytes;
+};
+
+/* `near` users are modelled; `far_share` of recipients are not among them. */
+void workload_init(struct workload *workload, const struct plan *plan, uint64_t near,
+                   double far_share);
+
+/* What `user` writes as number `seq`. */
+struct workload_message workload_message(const struct workload *workload, uint64_t user,
+                                         uint32_t seq);
+
+/* The k-th contact of `user`: another user, near or far. */
+uint64_t workload_contact(const struct workload *workload, uint64_t user, uint32_t k);
+
+/* Index, below `count`, of who is active now: even, or skewed by a Zipf-Mandelbrot law of exponent
+ * 1 whose offset of count / 20 keeps the most active at some 7 times the mean, as people are. */
+uint64_t workload_active(const struct workload *workload, uint64_t bits, uint64_t count);
+
+uint32_t workload_group_size(const struct workload *workload, uint64_t group);
+/* Writes up to `count_max` members with an id above `above`, ascending; returns how many. */
+uint32_t workload_members(const struct workload *workload, uint64_t group, uint64_t above,
+                          struct chat_member *members, uint32_t count_max);
+
+/* An id of a message that `user` got before, `age_ms` before `wall_ms`; its sender. */
+uint64_t workload_old_id(uint64_t wall_ms, uint64_t age_ms, uint64_t bits);
+uint64_t workload_old_sender(const struct workload *workload, uint64_t user, uint64_t id);
+
+#endif

@@ -1,0 +1,328 @@
+/* Receipts: a device says that a message is here, or was read, and its sender learns of it.
+ *
+ *   [LOOKUP: who sent it?] --> STORE --> [CURSOR] --> APPEND --> inbox trimmed
+ *                                                       ^ |
+ *                                                       '-DEVICES: the cache does not know the
+ * sender
+ *
+ * The receipt row is durable before the sender's devices are told, and the message leaves the
+ * recipient's inbox only after both: a gateway that dies between them is repaired by delivering the
+ * message again. The way to the sender is the sender's own inbox, so a receipt reaches a device
+ * that is offline. By watermark, one receipt stands for all earlier messages of the channel, and
+ * those that come while it is being stored are folded into it. */
+#include "models/core/state.h"
+
+#define WORK_MAX 96u /* Sends and receipts of one connection. */
+#define LOOKUPS 3u   /* A row may be a moment later than its message. */
+#define ORPHAN_TRIES 8u
+
+enum receipt_stage {
+    RECEIPT_LOOKUP,
+    RECEIPT_STORE,
+    RECEIPT_CURSOR,
+    RECEIPT_APPEND,
+    RECEIPT_DEVICES,
+    RECEIPT_CHAINED, /* Behind another receipt of the same poll. */
+};
+
+static void receipt_call(struct chat *chat, struct flight *flight, const struct chat_event *devices)
+{
+    struct chat_effect *effect;
+    switch ((enum receipt_stage)flight->stage) {
+    case RECEIPT_LOOKUP:
+        effect = effect_call(chat, CHAT_FX_READ, READ_RECEIPT, flight);
+        effect->user = flight->entry.user;
+        break;
+    case RECEIPT_STORE:
+        effect = effect_call(chat, CHAT_FX_STORE, STORE_RECEIPT, flight);
+        effect->user = flight->receipt.sender;
+        effect->device = flight->entry.device;
+        break;
+    case RECEIPT_CURSOR:
+        effect = effect_call(chat, CHAT_FX_STORE, STORE_CURSOR, flight);
+        effect->user = flight->entry.user;
+        effect->device = flight->entry.device;
+        break;
+    case RECEIPT_APPEND:
+        effect = effect_call(chat, CHAT_FX_CACHE, CACHE_APPEND, flight);
+        effect->user = flight->receipt.sender;
+        effect->entry.position = 0;
+        effect_devices(chat, effect, devices);
+        break;
+    case RECEIPT_DEVICES:
+        effect = effect_call(chat, CHAT_FX_READ, READ_DEVICES, flight);
+        effect->user = flight->receipt.sender;
+        break;
+    case RECEIPT_CHAINED:
+        CHECK(!"it waits");
+    }
+}
+
+static void receipt_go(struct chat *chat, struct flight *flight, enum receipt_stage stage)
+{
+    flight->stage = (uint8_t)stage;
+    flight->tries = 0;
+    receipt_call(chat, flight, NULL);
+}
+
+static bool covers(const struct chat *chat, const struct flight *flight, const struct unacked *u)
+{
+    if (u->id == flight->entry.id) {
+        return true;
+    }
+    return chat->config.receipts == RECEIPTS_WATERMARK && u->id < flight->entry.id &&
+           channel_equal(u->channel, flight->entry.channel);
+}
+
+/* Marks what the receipt covers. Returns the highest inbox position of it. */
+static uint64_t unacked_mark(struct chat *chat, const struct session *session,
+                             const struct flight *flight, enum unacked_state state)
+{
+    uint64_t position = 0;
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        struct unacked *u = &chat->unacked[at];
+        if (covers(chat, flight, u) && u->state < state) {
+            u->state = (uint8_t)state;
+            position = u->position > position ? u->position : position;
+        }
+    }
+    return position;
+}
+
+static struct unacked *unacked_find(struct chat *chat, const struct session *session, uint64_t id)
+{
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        if (chat->unacked[at].id == id) {
+            return &chat->unacked[at];
+        }
+    }
+    return NULL;
+}
+
+/* A receipt of this kind for this channel that can still take more in. */
+static struct flight *receipt_open(struct chat *chat, const struct session *session,
+                                   struct chat_channel channel, uint8_t kind)
+{
+    if (chat->config.receipts != RECEIPTS_WATERMARK) {
+        return NULL;
+    }
+    for (uint32_t at = session->work_head; at != NONE; at = flight_at(chat, at)->next) {
+        struct flight *flight = flight_at(chat, at);
+        if (flight->kind == FLIGHT_RECEIPT && flight->stage == RECEIPT_STORE &&
+            flight->entry.kind == kind && channel_equal(flight->entry.channel, channel)) {
+            return flight;
+        }
+    }
+    return NULL;
+}
+
+static struct flight *receipt_take(struct chat *chat, struct session *session, uint64_t id,
+                                   uint8_t kind, struct chat_blob mark)
+{
+    if (session->work_count >= WORK_MAX) {
+        return NULL;
+    }
+    struct flight *flight = flight_take(chat, FLIGHT_RECEIPT);
+    if (flight != NULL) {
+        flight->entry.id = id;
+        flight->entry.user = session->user;
+        flight->entry.device = session->device;
+        flight->entry.kind = kind;
+        flight->entry.text = mark;
+        session_work_add(chat, session, flight);
+    }
+    return flight;
+}
+
+void receipts_on_frame(struct chat *chat, struct session *session, const struct chat_frame *frame)
+{
+    uint8_t kind = frame->kind == FRAME_READ ? ENTRY_READ : ENTRY_DELIVERED;
+    struct unacked *u = unacked_find(chat, session, frame->msg_id);
+    if (frame->msg_id == 0) {
+        effect_error(chat, session_conn(chat, session), CHAT_ERR_BAD_FRAME, frame);
+        return;
+    }
+    if (u != NULL && u->state != UNACKED_SENT && kind == ENTRY_DELIVERED) {
+        return; /* Said before, and being stored. */
+    }
+    struct flight *open = u == NULL ? NULL : receipt_open(chat, session, u->channel, kind);
+    if (open != NULL) {
+        if (frame->msg_id > open->entry.id) {
+            open->entry.id = frame->msg_id;
+            open->receipt.again = 1;
+        }
+        unacked_mark(chat, session, open, UNACKED_STORING);
+        return;
+    }
+    struct flight *flight = receipt_take(chat, session, frame->msg_id, kind, frame->text);
+    if (flight == NULL) {
+        chat->refused++;
+        effect_error(chat, session_conn(chat, session), CHAT_ERR_BUSY, frame);
+        return;
+    }
+    if (u == NULL) {
+        receipt_go(chat, flight, RECEIPT_LOOKUP);
+        return;
+    }
+    flight->entry.channel = u->channel;
+    flight->receipt.sender = u->sender;
+    flight->receipt.live = u->live;
+    unacked_mark(chat, session, flight, UNACKED_STORING);
+    receipt_go(chat, flight, RECEIPT_STORE);
+}
+
+bool receipts_on_since(struct chat *chat, const struct session *session,
+                       const struct chat_entry *entry, uint32_t *chain)
+{
+    struct flight *flight = flight_take(chat, FLIGHT_RECEIPT);
+    if (flight == NULL) {
+        return false;
+    }
+    flight->entry = *entry;
+    flight->entry.text = (struct chat_blob){0};
+    flight->entry.kind = ENTRY_DELIVERED;
+    flight->entry.user = session->user;
+    flight->entry.device = session->device;
+    flight->receipt.sender = entry->user;
+    flight->receipt.poll = 1;
+    flight->epoch = 0; /* Of no session: its request ends before it does. */
+    flight->session = session_slot(chat, session);
+    if (*chain == NONE) {
+        receipt_go(chat, flight, RECEIPT_STORE);
+    } else {
+        flight->stage = RECEIPT_CHAINED;
+        flight_at(chat, *chain)->receipt.chain = flight_slot(chat, flight);
+    }
+    *chain = flight_slot(chat, flight);
+    return true;
+}
+
+static void receipt_free(struct chat *chat, struct flight *flight)
+{
+    session_work_remove(chat, flight);
+    flight_free(chat, flight);
+}
+
+/* Gives up a receipt and those chained behind it. Nothing was trimmed, so they come again. */
+static void receipt_abandon(struct chat *chat, struct flight *flight)
+{
+    while (flight != NULL) {
+        uint32_t chain = flight->receipt.chain;
+        receipt_free(chat, flight);
+        flight = chain == NONE ? NULL : flight_at(chat, chain);
+    }
+}
+
+/* Stored, and on its way to the sender: now the recipient's inbox can let go of the message. */
+static void receipt_finish(struct chat *chat, struct flight *flight)
+{
+    struct session *session = session_of(chat, flight);
+    if (flight->receipt.poll) {
+        uint32_t chain = flight->receipt.chain;
+        struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);
+        effect->op = CACHE_TRIM;
+        effect->user = flight->entry.user;
+        effect->device = flight->entry.device;
+        effect->position = flight->entry.position;
+        flight_free(chat, flight);
+        if (chain != NONE) {
+            receipt_go(chat, flight_at(chat, chain), RECEIPT_STORE);
+        }
+        return;
+    }
+    if (session != NULL) {
+        uint64_t position = unacked_mark(chat, session, flight, UNACKED_DONE);
+        session_trim(chat, session, position);
+    }
+    receipt_free(chat, flight);
+}
+
+static void on_stored(struct chat *chat, struct flight *flight)
+{
+    if (flight->receipt.again) {
+        flight->receipt.again = 0;
+        receipt_go(chat, flight, RECEIPT_STORE);
+    } else if (flight->stage == RECEIPT_STORE && flight->receipt.live) {
+        receipt_go(chat, flight, RECEIPT_CURSOR);
+    } else if (flight->receipt.sender == flight->entry.user) {
+        receipt_finish(chat, flight); /* One's own message, shown on another device. */
+    } else {
+        receipt_go(chat, flight, RECEIPT_APPEND);
+    }
+}
+
+static void on_looked_up(struct chat *chat, struct flight *flight, const struct chat_event *event)
+{
+    if (event->err == CHAT_ERR_MISSING || event->count == 0) {
+        struct session *session = session_of(chat, flight);
+        if (flight->tries < LOOKUPS && session != NULL) {
+            flight_retry(chat, flight);
+            return;
+        }
+        if (session != NULL) { /* No such message, or somebody else's: the answer is the same. */
+            struct chat_frame frame = {.kind = flight->entry.kind == ENTRY_READ ? FRAME_READ
+                                                                                : FRAME_DELIVERED};
+            effect_error(chat, session_conn(chat, session), CHAT_ERR_FORBIDDEN, &frame);
+        }
+        receipt_free(chat, flight);
+        return;
+    }
+    flight->entry.channel = event->entries[0].channel;
+    flight->receipt.sender = event->entries[0].user;
+    receipt_go(chat, flight, RECEIPT_STORE);
+}
+
+static void on_appended(struct chat *chat, struct flight *flight, const struct chat_event *event)
+{
+    if (event->err == CHAT_ERR_MISSING) {
+        receipt_go(chat, flight, RECEIPT_DEVICES);
+        return;
+    }
+    fanout_locations(chat, &flight->entry, event);
+    receipt_finish(chat, flight);
+}
+
+static void on_devices(struct chat *chat, struct flight *flight, const struct chat_event *event)
+{
+    if (event->err == CHAT_ERR_MISSING || event->count == 0) {
+        receipt_finish(chat, flight); /* The row holds it; there is no device to tell. */
+        return;
+    }
+    flight->stage = RECEIPT_APPEND;
+    receipt_call(chat, flight, event);
+}
+
+void receipts_on_done(struct chat *chat, struct flight *flight, const struct chat_event *event)
+{
+    if (failed(event->err)) {
+        bool orphan = session_of(chat, flight) == NULL;
+        if (orphan && flight->tries >= ORPHAN_TRIES) {
+            receipt_abandon(chat, flight);
+        } else {
+            flight_retry(chat, flight);
+        }
+        return;
+    }
+    switch ((enum receipt_stage)flight->stage) {
+    case RECEIPT_LOOKUP:
+        on_looked_up(chat, flight, event);
+        break;
+    case RECEIPT_STORE:
+    case RECEIPT_CURSOR:
+        on_stored(chat, flight);
+        break;
+    case RECEIPT_APPEND:
+        on_appended(chat, flight, event);
+        break;
+    case RECEIPT_DEVICES:
+        on_devices(chat, flight, event);
+        break;
+    case RECEIPT_CHAINED:
+        CHECK(!"nothing was asked for");
+    }
+}
+
+void receipts_on_timer(struct chat *chat, struct flight *flight)
+{
+    receipt_call(chat, flight, NULL);
+}

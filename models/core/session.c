@@ -1,0 +1,428 @@
+/* Sessions: connected devices, and how an entry that was routed here reaches one.
+ *
+ *   FREE --OPEN--> OPENING --registered--> DRAINING --nothing behind--> LIVE --CLOSE--> FREE
+ *                     ^                        |    ^                     |
+ *                     |                  (long poll) '--too far behind----|
+ *                     '---LOST, new generation---|----------------------- |
+ *                                             HOLDING --first entry, or hold_ns--> FREE
+ *
+ * Positions in an inbox have no holes, so a hole in what is routed means a ROUTE that was lost or
+ * overtaken: what lies beyond it is sent at once (a device orders by id), noted in `ahead`, and the
+ * inbox is read if the hole stays. */
+#include "models/core/state.h"
+
+#include <string.h>
+
+struct session *session_find(struct chat *chat, uint64_t conn_id)
+{
+    uint32_t slot = (uint32_t)conn_id;
+    CHECK(slot < chat->config.sessions_max);
+    struct session *session = &chat->sessions[slot];
+    bool here = session->state != SESSION_FREE && session->epoch == conn_id >> 32;
+    return here ? session : NULL;
+}
+
+struct session *session_of(struct chat *chat, const struct flight *flight)
+{
+    return session_find(chat, (uint64_t)flight->epoch << 32 | flight->session);
+}
+
+uint32_t session_slot(const struct chat *chat, const struct session *session)
+{
+    return (uint32_t)(session - chat->sessions);
+}
+
+uint64_t session_conn(const struct chat *chat, const struct session *session)
+{
+    return (uint64_t)session->epoch << 32 | session_slot(chat, session);
+}
+
+void session_work_add(struct chat *chat, struct session *session, struct flight *flight)
+{
+    uint32_t slot = flight_slot(chat, flight);
+    flight->session = session_slot(chat, session);
+    flight->epoch = session->epoch;
+    flight->next = NONE;
+    if (session->work_tail == NONE) {
+        session->work_head = slot;
+    } else {
+        flight_at(chat, session->work_tail)->next = slot;
+    }
+    session->work_tail = slot;
+    session->work_count++;
+}
+
+void session_work_remove(struct chat *chat, struct flight *flight)
+{
+    struct session *session = session_of(chat, flight);
+    if (session == NULL) {
+        return;
+    }
+    uint32_t slot = flight_slot(chat, flight);
+    uint32_t previous = NONE;
+    for (uint32_t at = session->work_head; at != slot; at = flight_at(chat, at)->next) {
+        CHECK(at != NONE);
+        previous = at;
+    }
+    if (previous == NONE) {
+        session->work_head = flight->next;
+    } else {
+        flight_at(chat, previous)->next = flight->next;
+    }
+    if (session->work_tail == slot) {
+        session->work_tail = previous;
+    }
+    session->work_count--;
+}
+
+static struct session *session_begin(struct chat *chat, const struct chat_event *event)
+{
+    uint32_t slot = (uint32_t)event->conn_id;
+    CHECK(slot < chat->config.sessions_max);
+    CHECK(event->conn_id >> 32 != 0);
+    CHECK(event->user_id != 0 && event->device_id != 0);
+    struct session *session = &chat->sessions[slot];
+    CHECK(session->state == SESSION_FREE);
+    memset(session, 0, sizeof *session);
+    session->user = event->user_id;
+    session->device = event->device_id;
+    session->epoch = (uint32_t)(event->conn_id >> 32);
+    session->transport = event->transport;
+    chat->session_count++;
+    return session;
+}
+
+void session_on_open(struct chat *chat, const struct chat_event *event)
+{
+    struct session *session = session_begin(chat, event);
+    if (session->transport == TRANSPORT_POST) {
+        session->state = SESSION_POSTING;
+        return;
+    }
+    session->state = SESSION_OPENING;
+    drain_start(chat, session, event->since, session->transport != TRANSPORT_POLL);
+}
+
+void session_on_resume(struct chat *chat, const struct chat_event *event)
+{
+    struct session *session = session_begin(chat, event);
+    session->state = SESSION_LIVE;
+    session->sent = event->since;
+    session->trimmed = event->since;
+    session->flags = event->others ? SESSION_OTHERS : 0;
+}
+
+static void unacked_free(struct chat *chat, uint32_t index)
+{
+    chat->unacked[index].next = chat->free_unacked;
+    chat->free_unacked = index;
+    chat->unacked_count--;
+}
+
+void session_end(struct chat *chat, struct session *session, bool unregister)
+{
+    for (uint32_t at = session->unacked_head; at != NONE;) {
+        uint32_t next = chat->unacked[at].next;
+        unacked_free(chat, at);
+        at = next;
+    }
+    if ((session->flags & SESSION_UNCONFIRMED) != 0) {
+        chat->unconfirmed_count--;
+    }
+    drain_abandon(chat, session);
+    if (unregister) {
+        struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);
+        effect->op = CACHE_UNREGISTER;
+        effect->user = session->user;
+        effect->device = session->device;
+        effect->conn_id = session_conn(chat, session);
+    }
+    uint32_t work = session->work_head;
+    session->state = SESSION_FREE;
+    chat->session_count--;
+    /* What has begun goes on; what only waited its turn was promised to nobody. */
+    while (work != NONE) {
+        struct flight *flight = flight_at(chat, work);
+        work = flight->next;
+        flight->next = NONE;
+        ingest_drop_waiting(chat, flight);
+    }
+}
+
+static bool session_registered(const struct session *session)
+{
+    return session->transport == TRANSPORT_WEBSOCKET || session->transport == TRANSPORT_LONG_POLL;
+}
+
+void session_on_close(struct chat *chat, const struct chat_event *event)
+{
+    struct session *session = session_find(chat, event->conn_id);
+    if (session != NULL) {
+        session_end(chat, session, session_registered(session));
+    }
+}
+
+void session_on_lost(struct chat *chat, const struct chat_event *event)
+{
+    struct session *session = session_find(chat, event->conn_id);
+    if (session == NULL || !session_registered(session)) {
+        return;
+    }
+    if (session->state == SESSION_LIVE || session->state == SESSION_HOLDING) {
+        drain_start(chat, session, 0, true);
+    } else {
+        session->flags |= SESSION_LOST;
+    }
+}
+
+static void drop(struct chat *chat, uint64_t conn_id, enum chat_err err)
+{
+    struct chat_effect *effect = effect_add(chat, CHAT_FX_DROP);
+    effect->conn_id = conn_id;
+    effect->err = err;
+}
+
+void session_answer(struct chat *chat, struct session *session)
+{
+    uint64_t conn_id = session_conn(chat, session);
+    struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
+    effect->conn_id = conn_id;
+    effect->frame.kind = FRAME_END;
+    effect->frame.position = session->sent;
+    drop(chat, conn_id, CHAT_OK);
+    session_end(chat, session, session_registered(session));
+}
+
+static bool unacked_add(struct chat *chat, struct session *session, const struct chat_entry *entry)
+{
+    uint32_t index = chat->free_unacked;
+    if (session->unacked_count == UNACKED_SESSION_MAX) {
+        return false;
+    }
+    if (index == NONE) {
+        if (chat->fresh_unacked > chat->config.unacked_max) {
+            return false;
+        }
+        index = chat->fresh_unacked++;
+    } else {
+        chat->free_unacked = chat->unacked[index].next;
+    }
+    struct unacked *unacked = &chat->unacked[index];
+    chat->unacked_count++;
+    *unacked = (struct unacked){
+        .id = entry->id,
+        .sender = entry->user,
+        .channel = entry->channel,
+        .position = entry->position,
+        .state = UNACKED_SENT,
+        .live = entry->kind == ENTRY_LIVE,
+    };
+    if (session->unacked_tail == NONE) {
+        session->unacked_head = index;
+    } else {
+        chat->unacked[session->unacked_tail].next = index;
+    }
+    session->unacked_tail = index;
+    session->unacked_count++;
+    return true;
+}
+
+bool session_send(struct chat *chat, struct session *session, const struct chat_entry *entry)
+{
+    bool message = entry->kind == ENTRY_MESSAGE || entry->kind == ENTRY_LIVE;
+    bool streaming = session->transport == TRANSPORT_WEBSOCKET;
+    if (message && streaming && !unacked_add(chat, session, entry)) {
+        return false;
+    }
+    struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
+    effect->conn_id = session_conn(chat, session);
+    effect->frame = (struct chat_frame){
+        .kind = message ? FRAME_MSG : FRAME_RECEIPT,
+        .msg_id = entry->id,
+        .user_id = entry->user,
+        .channel = entry->channel,
+        .text = entry->text,
+        .type = entry->type,
+        .position = entry->position,
+        .again = session->state == SESSION_DRAINING,
+    };
+    if (!message) {
+        effect->frame.status = entry->kind == ENTRY_READ ? FRAME_READ : FRAME_DELIVERED;
+        if (streaming && (session->flags & SESSION_UNCONFIRMED) == 0) {
+            session->flags |= SESSION_UNCONFIRMED;
+            if (chat->unconfirmed_count++ == 0) {
+                chat->sweep_due_ns = chat->now_ns + ((uint64_t)1 << SWEEP_SHIFT);
+            }
+        }
+    }
+    return true;
+}
+
+void session_passed(struct session *session, uint64_t position)
+{
+    CHECK(position > session->sent);
+    uint64_t distance = position - session->sent;
+    /* Bit 0 of `beyond` says whether position + 1 went out already. */
+    uint32_t beyond = distance - 1 < AHEAD_BITS ? session->ahead >> (distance - 1) : 0;
+    session->sent = position;
+    while ((beyond & 1) != 0) {
+        session->sent++;
+        beyond >>= 1;
+    }
+    session->ahead = beyond >> 1;
+}
+
+static void on_entry_live(struct chat *chat, struct session *session,
+                          const struct chat_entry *entry)
+{
+    uint64_t distance = entry->position - session->sent;
+    if (entry->position >> GENERATION_SHIFT != session->sent >> GENERATION_SHIFT) {
+        drain_start(chat, session, 0, true);
+    } else if (entry->position <= session->sent) {
+        return; /* A route that was repeated, or that reading the inbox overtook. */
+    } else if (distance == 1) {
+        if (session_send(chat, session, entry)) {
+            session_passed(session, entry->position);
+        } else {
+            drain_wait(chat, session);
+        }
+    } else if (distance - 2 >= AHEAD_BITS) {
+        drain_start(chat, session, 0, false);
+    } else if ((session->ahead >> (distance - 2) & 1) == 0) {
+        if (session_send(chat, session, entry)) {
+            session->ahead |= (uint32_t)1 << (distance - 2);
+        }
+        drain_gap(chat, session);
+    }
+}
+
+static void on_entry_holding(struct chat *chat, struct session *session,
+                             const struct chat_entry *entry)
+{
+    if (entry->position != session->sent + 1) {
+        drain_start(chat, session, session->sent, false);
+        return;
+    }
+    bool sent = session_send(chat, session, entry);
+    CHECK(sent);
+    session_passed(session, entry->position);
+    session_answer(chat, session);
+}
+
+void session_on_routed(struct chat *chat, const struct chat_event *event)
+{
+    struct session *session = session_find(chat, event->conn_id);
+    const struct chat_entry *entry = event->entries;
+    if (session == NULL) {
+        if (entry->kind != ENTRY_KICK) { /* Presence is stale: say so. */
+            struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);
+            effect->op = CACHE_UNREGISTER;
+            effect->user = event->user_id;
+            effect->device = event->device_id;
+            effect->conn_id = event->conn_id;
+        }
+        return;
+    }
+    if (entry->kind == ENTRY_KICK) {
+        drop(chat, event->conn_id, CHAT_ERR_REPLACED);
+        session_end(chat, session, false);
+    } else if (entry->kind == ENTRY_NUDGE) {
+        session->flags |= SESSION_OTHERS;
+    } else if (entry->kind == ENTRY_LIVE) {
+        if (session->transport == TRANSPORT_WEBSOCKET) {
+            session_send(chat, session, entry);
+        }
+    } else if (session->state == SESSION_LIVE) {
+        on_entry_live(chat, session, entry);
+    } else if (session->state == SESSION_HOLDING) {
+        on_entry_holding(chat, session, entry);
+    } else {
+        session->flags |= SESSION_MORE;
+    }
+}
+
+void session_trim(struct chat *chat, struct session *session, uint64_t confirmed)
+{
+    while (session->unacked_head != NONE &&
+           chat->unacked[session->unacked_head].state == UNACKED_DONE) {
+        uint32_t index = session->unacked_head;
+        session->unacked_head = chat->unacked[index].next;
+        session->unacked_count--;
+        if (session->unacked_head == NONE) {
+            session->unacked_tail = NONE;
+        }
+        if (chat->unacked[index].position > confirmed) {
+            confirmed = chat->unacked[index].position;
+        }
+        unacked_free(chat, index);
+    }
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        uint64_t position = chat->unacked[at].position;
+        if (position != 0 && position <= confirmed) {
+            confirmed = position - 1;
+        }
+    }
+    session->flags &= (uint8_t)~SESSION_AGED;
+    if (confirmed > session->sent) {
+        confirmed = session->sent; /* Beyond a hole nothing is deleted. */
+    }
+    if (confirmed <= session->trimmed) {
+        return;
+    }
+    session->trimmed = confirmed;
+    if (confirmed == session->sent && (session->flags & SESSION_UNCONFIRMED) != 0) {
+        session->flags &= (uint8_t)~SESSION_UNCONFIRMED;
+        chat->unconfirmed_count--;
+    }
+    struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);
+    effect->op = CACHE_TRIM;
+    effect->user = session->user;
+    effect->device = session->device;
+    effect->position = confirmed;
+}
+
+void session_on_pong(struct chat *chat, struct session *session, uint64_t position)
+{
+    if (session->state == SESSION_LIVE || session->state == SESSION_DRAINING) {
+        session_trim(chat, session, position);
+    }
+}
+
+static void session_sweep_one(struct chat *chat, struct session *session)
+{
+    if (session->state != SESSION_LIVE || (session->flags & SESSION_UNCONFIRMED) == 0) {
+        return;
+    }
+    if ((session->flags & SESSION_AGED) == 0) {
+        session->flags |= SESSION_AGED;
+        return;
+    }
+    session->flags &= (uint8_t)~SESSION_AGED;
+    struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
+    effect->conn_id = session_conn(chat, session);
+    effect->frame.kind = FRAME_PING;
+    effect->frame.position = session->sent;
+}
+
+void session_sweep(struct chat *chat)
+{
+    uint64_t period_ns = (uint64_t)1 << SWEEP_SHIFT;
+    if (chat->sweep_left == 0) {
+        if (chat->unconfirmed_count == 0 || chat->now_ns < chat->sweep_due_ns) {
+            return;
+        }
+        chat->sweep_due_ns = chat->now_ns + period_ns;
+        uint64_t share = chat->config.sessions_max * period_ns / chat->config.confirm_ns + 1;
+        chat->sweep_left =
+            share < chat->config.sessions_max ? (uint32_t)share : chat->config.sessions_max;
+    }
+    while (chat->sweep_left > 0) {
+        if (effect_room(chat) < CHAT_DEVICES_MAX) {
+            chat->more = true;
+            return;
+        }
+        chat->sweep_slot = (chat->sweep_slot + 1) % chat->config.sessions_max;
+        chat->sweep_left--;
+        session_sweep_one(chat, &chat->sessions[chat->sweep_slot]);
+    }
+}

@@ -1,0 +1,65 @@
+#include "models/infra/client_link.h"
+
+#include "models/infra/faults.h"
+
+#define ORDER_SHIFT CLIENT_UNIT_SHIFT
+#define RETRANSMITS_MAX 6u
+#define RADIO_IDLE_UNITS (uint32_t)(10000000000u >> ORDER_SHIFT) /* Then an LTE radio sleeps. */
+
+/* What a client is connected by is its own for good. */
+static uint32_t access_of(const struct world *world, uint32_t client)
+{
+    uint32_t pick = (uint32_t)(hash_mix(client * 0x9E3779B97F4A7C15u) >> 32);
+    return pick < world->access_cut[0] ? 0 : pick < world->access_cut[1] ? 1 : 2;
+}
+
+uint64_t client_delay_ns(const struct world *world, uint32_t client, const struct rng_bits *bits)
+{
+    const struct plan_network *network = &world->plan->network;
+    uint32_t kind = access_of(world, client);
+    uint64_t delay_ns = dist_ns(&world->access[kind], bits->word[0]);
+    double loss = network->access[kind].loss;
+    uint64_t timeout_ns = network->retransmit_timeout_ns;
+    double unit = rng_unit(bits->word[1]);
+    for (uint32_t i = 0; unit < loss && i < RETRANSMITS_MAX; i++) {
+        delay_ns += timeout_ns;
+        timeout_ns *= 2;
+        unit /= loss; /* Uniform again, given that it was below. */
+    }
+    return delay_ns;
+}
+
+void client_link_send(struct sim_context *context, struct peer *peer, uint32_t client, uint32_t to,
+                      uint64_t depart_ns, uint32_t bytes, uint32_t *last, struct sim_event *event)
+{
+    struct world *world = peer->world;
+    uint64_t sent_ns = depart_ns + nic_send(peer, sim_context_now(context), bytes);
+    struct rng_bits bits = rng_next(&peer->rng);
+    if (depart_ns >= world->from_ns && depart_ns < world->until_ns) {
+        peer->out_bytes += bytes;
+    }
+    event->node = to;
+    event->time_ns = sent_ns + client_delay_ns(world, client, &bits);
+    if (last != NULL) {
+        if (*last != 0 && client_unit(depart_ns) - *last > RADIO_IDLE_UNITS &&
+            (int32_t)(client_unit(depart_ns) - *last) > 0) {
+            event->time_ns += world->plan->network.access[access_of(world, client)].wakeup_ns;
+        }
+        uint32_t unit = client_unit(event->time_ns);
+        if ((int32_t)(*last - unit) >= 0 && *last != 0) {
+            unit = *last + 1;
+            event->time_ns += (uint64_t)(unit - client_unit(event->time_ns))
+                              << ORDER_SHIFT;
+        }
+        *last = unit;
+    }
+    if (world->cuts != NULL) {
+        uint64_t delay_ns = cuts_delay(world, peer->node, to, sent_ns, hash_mix(bits.word[1]));
+        if (delay_ns == SIM_NEVER) {
+            count_add(context, world, COUNT_LOST, 1);
+            return;
+        }
+        event->time_ns += delay_ns;
+    }
+    sim_send(context, event);
+}

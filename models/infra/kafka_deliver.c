@@ -1,0 +1,256 @@
+/* Readable records go to the workers that own their partitions, and are let go when the group has
+ * committed them. */
+#include "models/infra/kafka_state.h"
+
+struct kafka_partition *kafka_readable(struct kafka_broker *broker, const struct kafka_home *home,
+                                       uint32_t index)
+{
+    struct kafka_slot *slot = &broker->slots[index];
+    struct kafka_partition *partition =
+        &broker->partitions[home->place + slot->partition / broker->broker_count];
+    slot->next = KAFKA_NONE;
+    if (partition->head == KAFKA_NONE) {
+        partition->head = index;
+    } else {
+        broker->slots[partition->tail].next = index;
+    }
+    partition->tail = index;
+    if (partition->cursor_offset == partition->end_offset) {
+        CHECK(partition->cursor == KAFKA_NONE);
+        partition->cursor = index;
+    }
+    partition->end_offset++;
+    broker->lag.records++;
+    return partition;
+}
+
+static bool record_send(struct sim_context *context, struct kafka_broker *broker,
+                        struct kafka_partition *partition, struct kafka_link *link, uint64_t at_ns)
+{
+    const struct kafka *kafka = broker->kafka;
+    const struct kafka_slot *slot = &broker->slots[partition->cursor];
+    struct record record = {
+        .entry = slot->entry,
+        .offset = partition->cursor_offset,
+        .published = slot->entry.more,
+    };
+    record.entry.more = partition->number;
+    struct sim_event event = {
+        .kind = EV_RECORD,
+        .flags = (uint16_t)(partition->owner % kafka->cores),
+    };
+    EVENT_WRITE(&event, &record);
+    uint32_t node = kafka->world->base[CLASS_FANOUT] + partition->owner / kafka->cores;
+    return kafka_link_send(context, broker, link, node, at_ns, slot->bytes, &event);
+}
+
+/* -- Partitions that wait for credit -------------------------------------------------------------
+ */
+static void enqueue(struct kafka_broker *broker, struct kafka_link *link,
+                    struct kafka_partition *partition)
+{
+    if (partition->queued) {
+        return;
+    }
+    uint32_t place = (uint32_t)(partition - broker->partitions) + 1;
+    partition->queued = true;
+    partition->waiting = 0;
+    if (link->first == 0) {
+        link->first = place;
+    } else {
+        broker->partitions[link->last - 1].waiting = place;
+    }
+    link->last = place;
+}
+
+void kafka_unqueue(struct kafka_broker *broker, struct kafka_partition *partition)
+{
+    if (!partition->queued) {
+        return;
+    }
+    struct kafka_link *link = &broker->links[partition->owner];
+    uint32_t place = (uint32_t)(partition - broker->partitions) + 1;
+    uint32_t before = 0;
+    uint32_t at = link->first;
+    while (at != place) {
+        CHECK(at != 0);
+        before = at;
+        at = broker->partitions[at - 1].waiting;
+    }
+    if (before == 0) {
+        link->first = partition->waiting;
+    } else {
+        broker->partitions[before - 1].waiting = partition->waiting;
+    }
+    if (link->last == place) {
+        link->last = before;
+    }
+    partition->queued = false;
+}
+
+void kafka_deliver(struct sim_context *context, struct kafka_broker *broker,
+                   struct kafka_partition *partition, uint64_t at_ns)
+{
+    if (partition->cursor == KAFKA_NONE || partition->owner == KAFKA_NONE ||
+        sim_context_now(context) < broker->paused_until_ns) {
+        return;
+    }
+    struct kafka_link *link = &broker->links[partition->owner];
+    while (partition->cursor != KAFKA_NONE &&
+           partition->cursor_offset - partition->head_offset < FETCH_CREDIT) {
+        if (link->used >= FETCH_CREDIT) {
+            enqueue(broker, link, partition);
+            return;
+        }
+        if (!record_send(context, broker, partition, link, at_ns)) {
+            return; /* Dying: a successor sends it. */
+        }
+        partition->cursor = broker->slots[partition->cursor].next;
+        partition->cursor_offset++;
+        partition->used++;
+        link->used++;
+    }
+}
+
+/* Credit has come back: partitions take turns. */
+static void pump(struct sim_context *context, struct kafka_broker *broker, struct kafka_link *link)
+{
+    while (link->first != 0 && link->used < FETCH_CREDIT) {
+        struct kafka_partition *partition = &broker->partitions[link->first - 1];
+        kafka_unqueue(broker, partition);
+        kafka_deliver(context, broker, partition, sim_context_now(context));
+    }
+}
+
+/* -- Commits -------------------------------------------------------------------------------------
+ */
+static void let_go(struct kafka_broker *broker, struct kafka_partition *partition,
+                   uint64_t position)
+{
+    while (partition->head_offset < position && partition->head != KAFKA_NONE) {
+        uint32_t index = partition->head;
+        uint32_t next = broker->slots[index].next;
+        if (partition->cursor == index) { /* An owner before this one had got farther. */
+            partition->cursor = next;
+            partition->cursor_offset++;
+        }
+        partition->head = next;
+        partition->head_offset++;
+        kafka_slot_free(broker, index);
+        broker->lag.records--;
+    }
+}
+
+/* The owner has done with `credit` more; and with whatever lies before the head. */
+static void give_back(struct kafka_broker *broker, struct kafka_partition *partition,
+                      uint32_t worker, uint32_t credit)
+{
+    struct kafka_link *link = &broker->links[worker];
+    if (partition->owner == worker) {
+        uint64_t under_way = partition->cursor_offset - partition->head_offset;
+        uint32_t given = credit < partition->used ? credit : partition->used;
+        uint32_t used = partition->used - given;
+        credit -= given;
+        used = used > under_way ? (uint32_t)under_way : used;
+        CHECK(link->used >= partition->used - used);
+        link->used -= partition->used - used;
+        partition->used = used;
+    }
+    uint32_t stale = credit < link->stale ? credit : link->stale;
+    link->stale -= stale;
+    link->used -= stale;
+}
+
+static void commit_apply(struct sim_context *context, struct kafka_broker *broker,
+                         struct kafka_home *home, const struct call *call, uint32_t worker)
+{
+    uint32_t number = call->key.channel;
+    struct kafka_partition *partition =
+        &broker->partitions[home->place + number / broker->broker_count];
+    let_go(broker, partition, call->key.position);
+    if (worker != KAFKA_NONE) {
+        give_back(broker, partition, worker, call->argument);
+    }
+    if (!kafka_is_down(broker, sim_context_now(context))) {
+        kafka_deliver(context, broker, partition, sim_context_now(context));
+        if (worker != KAFKA_NONE) {
+            pump(context, broker, &broker->links[worker]);
+        }
+    }
+}
+
+/* The worker that an event came from; KAFKA_NONE if it is none of the group. */
+static uint32_t worker_of(const struct kafka_broker *broker, uint32_t source, uint32_t core)
+{
+    const struct world *world = broker->peer.world;
+    uint32_t server = source - world->base[CLASS_FANOUT];
+    return server < world->count[CLASS_FANOUT] && core < broker->kafka->cores
+               ? server * broker->kafka->cores + core
+               : KAFKA_NONE;
+}
+
+void kafka_on_commit(struct sim_context *context, struct kafka_broker *broker,
+                     const struct sim_event *event)
+{
+    struct call call;
+    EVENT_READ(event, &call);
+    uint64_t now_ns = sim_context_now(context);
+    CHECK(call.key.channel < broker->kafka->partition_count);
+    struct kafka_home *home = kafka_home_of(broker, call.key.channel % broker->broker_count);
+    struct kafka_change instead;
+    if (home->ready && home->leading && !kafka_is_down(broker, now_ns)) {
+        net_receive(&broker->peer, now_ns, broker->framing_bytes + KAFKA_FETCH_KEY_BYTES);
+        kafka_owe(broker, now_ns, broker->record_ns);
+    } else if (!kafka_is_here(broker, home, now_ns, &instead)) {
+        struct sim_event sent = *event;
+        sent.time_ns = instead.from_ns;
+        sent.node = broker->peer.world->base[CLASS_KAFKA] + instead.broker;
+        sim_send(context, &sent);
+        return;
+    } else if (!home->ready) { /* What it is about has not come yet. */
+        struct sim_event again = *event;
+        again.time_ns = now_ns + KAFKA_RETRY_NS;
+        sim_send(context, &again);
+        return;
+    }
+    commit_apply(context, broker, home, &call, worker_of(broker, call.source, event->flags & 0xff));
+}
+
+/* -- Rebalances ----------------------------------------------------------------------------------
+ */
+
+/* Everything that is not committed goes out once more, to whoever owns the partition then. */
+static void rewind_to_head(struct kafka_broker *broker, struct kafka_partition *partition,
+                           bool forgiven)
+{
+    if (partition->owner != KAFKA_NONE) {
+        struct kafka_link *link = &broker->links[partition->owner];
+        CHECK(link->used >= partition->used);
+        link->used -= forgiven ? partition->used : 0;
+        link->stale += forgiven ? 0 : partition->used;
+    }
+    partition->used = 0;
+    partition->cursor = partition->head;
+    partition->cursor_offset = partition->head_offset;
+}
+
+void kafka_refresh(struct kafka_broker *broker, struct kafka_partition *partition)
+{
+    const struct kafka *kafka = broker->kafka;
+    if (partition->epoch == broker->epoch) {
+        return;
+    }
+    uint32_t owner = kafka_owner(kafka, broker->epoch, partition->number);
+    bool gone = false; /* The owner's memory, and with it what was under way to it. */
+    if (partition->owner != KAFKA_NONE) {
+        uint32_t server = partition->owner / kafka->cores;
+        gone = !kafka_is_member(kafka, broker->epoch, server) ||
+               kafka_joined(kafka, partition->epoch, broker->epoch, server);
+    }
+    if (gone || owner != partition->owner) {
+        kafka_unqueue(broker, partition);
+        rewind_to_head(broker, partition, gone);
+    }
+    partition->owner = owner;
+    partition->epoch = broker->epoch;
+}

@@ -1,0 +1,111 @@
+/* Rows: Redis, push, and the chat's own settings. */
+#include "scenarios/table_rows.h"
+
+#define OURS "Ours."
+#define ANTIREZ                                                                                    \
+    "683K SET/s pipelined by 16, https://gist.github.com/antirez/1892983; 100K/s without, "        \
+    "https://raw.githubusercontent.com/antirez/redis/2.2.14/doc/Benchmarks.html"
+#define LOGINTC                                                                                    \
+    "https://www.logintc.com/blog/"                                                                \
+    "2013-02-08-performance-analysis-of-mobile-push-notification-networks.html"
+
+static const char *const receipts[] = {"message", "watermark", NULL};
+
+const struct table_row table_services[] = {
+    NUMBER("redis.shards", UNITS_COUNT, redis.shards, "3", "1", "20000", SURE_JUDGEMENT,
+           "Primaries, one thread each. They hold presence, inboxes and member lists.",
+           "Ours: one in each zone."),
+    NUMBER("redis.replicas", UNITS_COUNT, redis.replicas, "1", "0", "5", SURE_JUDGEMENT,
+           "Replicas of each; replication is asynchronous.", "Usual practice."),
+    NUMBER("redis.cpu_command", UNITS_DURATION, redis.cpu_command_ns, "1.5 us", "0", "1 s",
+           SURE_DERIVED, "CPU for a command.", ANTIREZ),
+    NUMBER("redis.cpu_round_trip", UNITS_DURATION, redis.cpu_round_trip_ns, "8 us", "0", "1 s",
+           SURE_DERIVED, "CPU for a batch of commands read and answered.", ANTIREZ),
+    NUMBER("redis.cpu_byte", UNITS_COST, redis.cpu_byte_ps, "1 ns/B", "0", "1 us/B", SURE_JUDGEMENT,
+           "CPU for a byte read or written.", OURS),
+    NUMBER("redis.pipeline_max", UNITS_COUNT, redis.pipeline_max, "16", "1", "10000",
+           SURE_JUDGEMENT, "Commands in one batch, at most.", "As in the benchmark: " ANTIREZ),
+    NUMBER("redis.key_overhead", UNITS_BYTES, redis.key_overhead_bytes, "124 B", "0", "10 kB",
+           SURE_CODE, "A key with expiry, besides its value.",
+           "224 B with 100 B, 160 B up to 44 B: dictEntry 24 B twice, object 16 B, buckets, from "
+           "redis src/dict.c; sum ours."),
+    NUMBER("redis.presence", UNITS_BYTES, redis.presence_bytes, "100 B", "1 B", "10 kB",
+           SURE_JUDGEMENT, "The value of a presence entry.", "The design's table."),
+    NUMBER("redis.list_overhead", UNITS_BYTES, redis.list_overhead_bytes, "130 B", "0", "10 kB",
+           SURE_JUDGEMENT, "An inbox, besides its entries.",
+           "Quicklist of listpacks, redis.conf list-max-listpack-size -2; sum ours."),
+    NUMBER("redis.element_overhead", UNITS_BYTES, redis.element_overhead_bytes, "3 B", "0", "10 kB",
+           SURE_JUDGEMENT, "An entry of an inbox, besides its data.", "As list_overhead."),
+    NUMBER("redis.memory", UNITS_BYTES, redis.memory_bytes, "16 GB", "1 MB", "10 TB",
+           SURE_JUDGEMENT, "Memory of a shard.", OURS),
+    NUMBER("redis.rss_ratio", UNITS_FACTOR, redis.rss_ratio, "1.2", "1", "10", SURE_JUDGEMENT,
+           "Resident memory over what is used.", "INFO dumps: 1.01 (jemalloc), 1.16 (libc)."),
+    NUMBER("redis.save_ratio", UNITS_FACTOR, redis.save_ratio, "1.3", "1", "2", SURE_JUDGEMENT,
+           "Times that, while a snapshot is written.",
+           "Copy on write, up to every page: redis/redis-doc docs/getting-started/faq.md "
+           "@1e76d14."),
+    NUMBER("redis.save_period", UNITS_DURATION, redis.save_period_ns, "1 h", "0", "30 d",
+           SURE_JUDGEMENT, "Between snapshots, each with a fork; 0: none.", OURS),
+    NUMBER("redis.fork_stall_per_gb", UNITS_DURATION, redis.fork_stall_ns_per_gb, "12 ms", "0",
+           "10 s", SURE_VENDOR, "A fork stops a shard so long for each GB.",
+           "9 to 24 ms: redis/redis-doc docs/management/optimization/latency.md @7ea6ea8."),
+    NUMBER("redis.failover", UNITS_DURATION, redis.failover_ns, "15 s", "0", "10 min", SURE_CODE,
+           "Until a replica has taken over a dead shard.",
+           "redis.conf, cluster-node-timeout 15000."),
+    NUMBER("redis.timeout", UNITS_DURATION, redis.timeout_ns, "1 s", "1 ms", "1 h", SURE_JUDGEMENT,
+           "Then a client takes a reply for lost.", OURS),
+    NUMBER("redis.nic", UNITS_BYTE_RATE, redis.nic_bytes_per_s, "10 Gbps", "1 kB/s", "100 GB/s",
+           SURE_JUDGEMENT, "Network of a shard, each way.", OURS),
+
+    NUMBER("push.apns_share", UNITS_SHARE, push.apns_share, "50%", "0", "100%", SURE_JUDGEMENT,
+           "Of devices, those woken by APNs; FCM wakes the others.", OURS),
+    LAW("push.apns_latency", push.apns_latency, UNITS_DURATION, median, "lognormal", "1 s", "1.2",
+        "50 ms", "1 h", SURE_MEASURED, "APNs until the device wakes",
+        "Mean 1.07 s, 2013: " LOGINTC "; sigma ours."),
+    LAW("push.fcm_latency", push.fcm_latency, UNITS_DURATION, median, "lognormal", "2 s", "1.2",
+        "50 ms", "1 h", SURE_MEASURED, "FCM until the device wakes",
+        "Mean 2.31 s, 2013: " LOGINTC "; sigma ours."),
+    NUMBER("push.loss", UNITS_SHARE, push.loss, "5%", "0", "100%", SURE_JUDGEMENT,
+           "Wake-ups never shown, or far too late.",
+           "Ours; unfit for must-deliver by https://docslib.org/doc/7404984/"
+           "google-cloud-messaging-gcm-an-evaluation"),
+    NUMBER("push.quota", UNITS_RATE, push.quota_per_s, "10k/s", "0", "1B/s", SURE_VENDOR,
+           "FCM refuses more of a project; 0: no quota.",
+           "600K/min: https://firebase.google.com/docs/cloud-messaging/throttling-and-quotas"),
+    NUMBER("push.timeout", UNITS_DURATION, push.timeout_ns, "10 s", "1 ms", "1 h", SURE_JUDGEMENT,
+           "Then a push is taken for lost.", OURS),
+    NUMBER("push.payload", UNITS_BYTES, push.payload_bytes, "256 B", "1 B", "4096 B",
+           SURE_JUDGEMENT, "Of a wake-up.",
+           "Ours; at most 4,096 B: https://github.com/parse-community/node-apn/issues/31"),
+
+    CHOICE("core.receipts", core.receipts, receipts, "message", SURE_JUDGEMENT,
+           "A row for each message and recipient, or one watermark for each member.",
+           "The design's receipts table."),
+    NUMBER("core.receipts_window", UNITS_DURATION, core.receipts_window_ns, "1 s", "0", "1 h",
+           SURE_JUDGEMENT, "watermark: how long moved marks wait to be announced together.", OURS),
+    NUMBER("core.hybrid_threshold", UNITS_COUNT, core.hybrid_threshold, "1000", "1", "200k",
+           SURE_JUDGEMENT, "In a group of more members, those offline pull instead of being sent.",
+           "The design's level 8."),
+    NUMBER("core.presence_ttl", UNITS_DURATION, core.presence_ttl_ns, "75 s", "1 s", "1 d",
+           SURE_JUDGEMENT, "A presence entry not refreshed for so long is gone.",
+           "2.5 heartbeats; LinkedIn: d + 2 epsilon, d not given, https://engineering.linkedin.com/"
+           "blog/2018/01/now-you-see-me--now-you-dont--linkedins-real-time-presence-platf"),
+    NUMBER("core.inbox_ttl", UNITS_DURATION, core.inbox_ttl_ns, "30 d", "1 s", "10 years",
+           SURE_VENDOR, "How long an undelivered message is kept.",
+           "https://www.whatsapp.com/legal/privacy-policy"),
+    NUMBER("core.claim_ttl", UNITS_DURATION, core.claim_ttl_ns, "7 d", "1 s", "1 year",
+           SURE_JUDGEMENT, "How long a send repeated under its client id stays one message.",
+           "The design's guarantee."),
+    NUMBER("core.member_cache_ttl", UNITS_DURATION, core.member_cache_ttl_ns, "5 min", "0", "1 d",
+           SURE_JUDGEMENT, "How long a group's member list is cached.", OURS),
+    NUMBER("core.retry_first", UNITS_DURATION, core.retry_first_ns, "100 ms", "1 ms", "1 h",
+           SURE_JUDGEMENT, "A failed or lost request is tried again after this; then doubles.",
+           OURS),
+    NUMBER("core.retry_max", UNITS_DURATION, core.retry_max_ns, "5 s", "1 ms", "1 h",
+           SURE_JUDGEMENT, "... but never longer than this.", OURS),
+    NUMBER("core.redeliver", UNITS_DURATION, core.redeliver_ns, "10 s", "10 ms", "1 h",
+           SURE_JUDGEMENT, "What a device has not acknowledged by then is asked after.", OURS),
+    NUMBER("core.history_page", UNITS_COUNT, core.history_page, "20", "1", "1000", SURE_JUDGEMENT,
+           "Messages of a page.", "The design's level 5."),
+    {.path = NULL},
+};

@@ -1,0 +1,177 @@
+#include "sim/internal.h"
+
+#include "sim/check.h"
+#include "sim/pages.h"
+
+#define SLAB_BYTES ((size_t)2 << 20)
+
+_Static_assert(sizeof(struct sim_event) == 64, "sim.h promises a cache line");
+_Static_assert(sizeof(struct chunk) == 1024, "a header line and 15 events");
+
+static void bit_set(uint64_t *bits, uint64_t index)
+{
+    bits[index / 64] |= (uint64_t)1 << (index % 64);
+}
+
+static void bit_clear(uint64_t *bits, uint64_t index)
+{
+    bits[index / 64] &= ~((uint64_t)1 << (index % 64));
+}
+
+/* The first set bit at or after `from` in a ring of `count` bits, as a distance from `from`;
+ * `count` if there is none. */
+static uint64_t bit_distance(const uint64_t *bits, uint64_t count, uint64_t from)
+{
+    uint64_t index = from % count;
+    uint64_t word = bits[index / 64] >> (index % 64);
+    if (word != 0) {
+        return (uint64_t)__builtin_ctzll(word);
+    }
+    uint64_t distance = 64 - index % 64;
+    while (distance < count) {
+        uint64_t at = (index + distance) % count;
+        if (bits[at / 64] != 0) {
+            distance += (uint64_t)__builtin_ctzll(bits[at / 64]);
+            return distance < count ? distance : count;
+        }
+        distance += 64;
+    }
+    return count;
+}
+
+static struct chunk *chunk_take(struct sim_context *thread)
+{
+    if (thread->free_chunks == NULL) {
+        struct slab *slab = pages_allocate(SLAB_BYTES);
+        CHECK(slab != NULL);
+        slab->next = thread->slabs;
+        slab->size_bytes = SLAB_BYTES;
+        thread->slabs = slab;
+        thread->slab_bytes += SLAB_BYTES;
+        struct chunk *chunks = (struct chunk *)(void *)((char *)slab + sizeof(struct chunk));
+        for (size_t i = 0; i < SLAB_BYTES / sizeof(struct chunk) - 1; i++) {
+            chunks[i].owner = thread->thread;
+            chunks[i].next = thread->free_chunks;
+            thread->free_chunks = &chunks[i];
+        }
+    }
+    struct chunk *chunk = thread->free_chunks;
+    thread->free_chunks = chunk->next;
+    return chunk;
+}
+
+void wheel_append(struct sim_context *thread, uint32_t reader, const struct sim_event *event)
+{
+    struct sim *sim = thread->sim;
+    struct wheel *wheel = &thread->row[reader];
+    uint64_t window = event->time_ns >> sim->window_bits;
+    uint64_t span = window >> SPAN_BITS;
+    uint64_t span_now = thread->window >> SPAN_BITS;
+    struct chunk **bucket;
+    CHECK(window >= thread->window);
+    if (span <= span_now + 1) {
+        bucket = &wheel->near[window % NEAR_COUNT];
+        bit_set(thread->near_bits, window % NEAR_COUNT);
+    } else {
+        if (span > span_now + MID_COUNT - 1) {
+            span = span_now + MID_COUNT - 1;
+        }
+        bucket = &wheel->mid[span % MID_COUNT];
+        bit_set(thread->mid_bits, span % MID_COUNT);
+    }
+    struct chunk *chunk = *bucket;
+    if (chunk == NULL || chunk->count == CHUNK_EVENTS) {
+        struct chunk *fresh = chunk_take(thread);
+        fresh->next = chunk;
+        fresh->count = 0;
+        *bucket = chunk = fresh;
+    }
+    chunk->events[chunk->count++] = *event;
+}
+
+uint64_t wheel_next(const struct sim_context *thread, uint64_t from)
+{
+    uint64_t distance = bit_distance(thread->near_bits, NEAR_COUNT, from);
+    if (distance < NEAR_COUNT) {
+        return from + distance;
+    }
+    uint64_t span = (from >> SPAN_BITS) + 1;
+    distance = bit_distance(thread->mid_bits, MID_COUNT, span);
+    if (distance == MID_COUNT) {
+        return SIM_NEVER;
+    }
+    /* A span's mid bucket is moved to near ones when the span before it begins. */
+    uint64_t window = (span + distance - 1) << SPAN_BITS;
+    return window > from ? window : from;
+}
+
+void wheel_drain(struct sim_context *thread, uint64_t window)
+{
+    struct sim *sim = thread->sim;
+    uint64_t upto = (window >> SPAN_BITS) + 1;
+    if (upto > thread->drained_span + MID_COUNT) {
+        thread->drained_span = upto - MID_COUNT;
+    }
+    while (thread->drained_span < upto) {
+        uint64_t span = ++thread->drained_span;
+        bit_clear(thread->mid_bits, span % MID_COUNT);
+        for (uint32_t writer = 0; writer < sim->config.thread_count; writer++) {
+            struct wheel *wheel = &sim->threads[writer].row[thread->thread];
+            struct chunk *chain = wheel->mid[span % MID_COUNT];
+            wheel->mid[span % MID_COUNT] = NULL;
+            for (struct chunk *chunk = chain; chunk != NULL; chunk = chunk->next) {
+                for (uint32_t i = 0; i < chunk->count; i++) {
+                    wheel_append(thread, thread->thread, &chunk->events[i]);
+                }
+            }
+            wheel_return(thread, chain);
+        }
+    }
+}
+
+struct chunk *wheel_take(struct sim_context *thread, uint64_t window)
+{
+    struct sim *sim = thread->sim;
+    struct chunk *all = NULL;
+    bit_clear(thread->near_bits, window % NEAR_COUNT);
+    for (uint32_t writer = 0; writer < sim->config.thread_count; writer++) {
+        struct chunk **bucket = &sim->threads[writer].row[thread->thread].near[window % NEAR_COUNT];
+        struct chunk *chain = *bucket;
+        *bucket = NULL;
+        while (chain != NULL) {
+            struct chunk *next = chain->next;
+            chain->next = all;
+            all = chain;
+            chain = next;
+        }
+    }
+    return all;
+}
+
+void wheel_return(struct sim_context *thread, struct chunk *chunks)
+{
+    while (chunks != NULL) {
+        struct chunk *next = chunks->next;
+        struct chunk **list = &thread->free_chunks;
+        if (chunks->owner != thread->thread) {
+            struct wheel *wheel = &thread->sim->threads[chunks->owner].row[thread->thread];
+            list = &wheel->returned[thread->steps & 1];
+        }
+        chunks->next = *list;
+        *list = chunks;
+        chunks = next;
+    }
+}
+
+void wheel_collect(struct sim_context *thread)
+{
+    for (uint32_t reader = 0; reader < thread->sim->config.thread_count; reader++) {
+        struct chunk **list = &thread->row[reader].returned[(thread->steps + 1) & 1];
+        while (*list != NULL) {
+            struct chunk *chunk = *list;
+            *list = chunk->next;
+            chunk->next = thread->free_chunks;
+            thread->free_chunks = chunk;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/* Many small worlds, each with its seed, each judged. A world that fails prints its seed, and how
+ * to run it alone.
+ *
+ *     swarm_world                        the default number of seeds, from 1
+ *     swarm_world SEED [FAULTS]          one seed, with all faults or those of a mask (0x...)
+ *     CHATSCALE_SEEDS=500 swarm_world    so many
+ *     CHATSCALE_SEED=7000 swarm_world    from there
+ *     CHATSCALE_TRACE=1 swarm_world 7    every event on stderr
+ */
+#include "models/core/check.h"
+#include "tests/swarm/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEEDS_DEFAULT 60u
+
+_Noreturn void check_failed(const char *cond, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: CHECK(%s) failed, in the world of %s\n", file, line, cond,
+            world_running());
+    abort();
+}
+
+static uint64_t number(const char *text, uint64_t fallback)
+{
+    return text == NULL ? fallback : strtoull(text, NULL, 0);
+}
+
+/* True when the world was as it should be. */
+static bool run_one(const char *program, const struct world_options *options,
+                    struct world_result *sum)
+{
+    struct world_result result = world_run(options);
+    sum->sent += result.sent;
+    sum->shown += result.shown;
+    sum->owed += result.owed;
+    sum->steps += result.steps;
+    sum->faults += result.faults;
+    if (result.violations == 0 && result.owed > 0) {
+        return true;
+    }
+    fprintf(stderr,
+            "seed %" PRIu64 " failed: %" PRIu64 " violations, %" PRIu64
+            " showings owed. Repeat it by:\n  %s%s %" PRIu64 " 0x%" PRIx32 "\n",
+            options->seed, result.violations, result.owed,
+            options->watermark ? "CHATSCALE_WATERMARK=1 " : "", program, options->seed,
+            options->faults);
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t first = number(getenv("CHATSCALE_SEED"), 1);
+    uint64_t count = number(getenv("CHATSCALE_SEEDS"), SEEDS_DEFAULT);
+    uint32_t faults = (uint32_t)number(getenv("CHATSCALE_FAULTS"), FAULT_ALL);
+    if (argc > 1) {
+        first = number(argv[1], 1);
+        count = 1;
+        faults = (uint32_t)number(argc > 2 ? argv[2] : NULL, FAULT_ALL);
+    }
+    struct world_result sum = {0};
+    uint64_t failed = 0;
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        struct world_options options = world_options_default(seed);
+        options.faults = faults;
+        options.trace = getenv("CHATSCALE_TRACE") != NULL;
+        options.watermark = getenv("CHATSCALE_WATERMARK") != NULL;
+        failed += !run_one(argv[0], &options, &sum);
+    }
+    printf("swarm: %" PRIu64 " of %" PRIu64 " worlds failed; %" PRIu64 " messages, %" PRIu64
+           " showings (%" PRIu64 " owed), %" PRIu64 " steps, %" PRIu64 " faults\n",
+           failed, count, sum.sent, sum.shown, sum.owed, sum.steps, sum.faults);
+    return failed == 0 ? 0 : 1;
+}
