@@ -1,7 +1,15 @@
 /* The commands that live in this room. Each takes what follows `chatscale`, itself as argv[0], and
- * returns the exit status: 0, 2 for bad input or usage, 1 for anything else. */
+ * returns the exit status: 0, 2 for bad input or usage, 130 where Ctrl-C or SIGTERM ended it with
+ * what there was so far, 1 for anything else. */
 #ifndef SCENARIOS_COMMANDS_H
 #define SCENARIOS_COMMANDS_H
+
+enum { COMMAND_OTHER = 1, COMMAND_INPUT = 2, COMMAND_INTERRUPTED = 130 };
+
+/* run SCENARIO... [--out DIR] [--seed N] [--threads N] [--set FIELD=VALUE]... [--json] ...:
+ * simulates them. An overloaded system is a finding, and 0; a guarantee that the judge found broken
+ * is 1. */
+int command_run(int argc, char **argv);
 
 /* check SCENARIO... [--set FIELD=VALUE]... [--print] [--quiet]: validates, runs nothing. */
 int command_check(int argc, char **argv);

@@ -7,10 +7,11 @@
  *                             mid[1024]   one bucket a span of 1024 windows; what lies beyond the
  *                                         ring is parked in its last bucket, and parked again
  *
- * A bucket is a chain of 1 KiB chunks. At the start of a window each reader takes its bucket from
- * every writer; at the start of a span it moves the next span's mid bucket into its own near ones.
- * A chunk goes home to its writer through `returned`, two lists used in turn, so that one side
- * never touches the list of the other within a window. One barrier a window is the only meeting.
+ * A bucket is a chain of chunks of 1 KiB. At the start of a window each reader takes its bucket
+ * from every writer; at the start of a span it moves the next span's mid bucket into its own near
+ * ones. A chunk goes home to its writer through `returned`, two lists used in turn, so that one
+ * side never touches the list of the other within a window. One barrier a window is the only
+ * meeting.
  */
 #ifndef SIM_INTERNAL_H
 #define SIM_INTERNAL_H
@@ -23,13 +24,15 @@
 #define NEAR_COUNT 2048u
 #define SPAN_BITS 10u
 #define MID_COUNT 1024u
-#define CHUNK_EVENTS 15u
+#define CHUNK_EVENTS 14u
 
+/* Two lines of keys, then the events: ordering a window reads the keys alone. */
 struct chunk {
     struct chunk *next;
-    uint32_t count;
-    uint32_t owner;
-    uint64_t pad[6];
+    uint16_t count;
+    uint16_t owner;
+    uint32_t unused;
+    uint64_t keys[CHUNK_EVENTS]; /* node << window_bits | time in its window. */
     struct sim_event events[CHUNK_EVENTS];
 };
 
@@ -48,6 +51,15 @@ struct node {
     const struct sim_class *class;
     void *state;
     uint32_t thread;
+    bool has_prefetch;
+    bool has_prefetch_early;
+    uint64_t unused; /* 32 bytes: never across a line. */
+};
+
+/* An event that is due, with its node, in the order in which it will be handled. */
+struct due {
+    const struct sim_event *event;
+    const struct node *node;
 };
 
 /* A thread of the engine, and the context that its handlers see. */
@@ -66,6 +78,7 @@ struct sim_context {
     uint64_t slab_bytes;
     uint64_t near_bits[NEAR_COUNT / 64]; /* Windows in which this row holds something. */
     uint64_t mid_bits[MID_COUNT / 64];
+    uint64_t near_end_ns;  /* What is due before it goes to a near bucket. */
     uint64_t drained_span; /* Mid buckets up to this span have been moved to near ones. */
     uint64_t steps;        /* Windows run: its parity chooses the lists of returned chunks. */
     /* Self events of the node being run, due within the window: a binary heap. */
@@ -73,7 +86,8 @@ struct sim_context {
     uint32_t local_count;
     uint32_t local_max;
     /* Scratch for ordering a window. */
-    const struct sim_event **due;
+    const struct sim_event **gathered;
+    struct due *due;
     uint64_t *keys;
     uint64_t *keys_spare;
     uint32_t due_max;
@@ -128,7 +142,38 @@ static inline bool event_before(const struct sim_event *a, const struct sim_even
     return a->time_ns != b->time_ns ? a->time_ns < b->time_ns : event_compare(a, b) < 0;
 }
 
-void wheel_append(struct sim_context *thread, uint32_t reader, const struct sim_event *event);
+/* Time has come to `window`. */
+void wheel_window(struct sim_context *thread, uint64_t window);
+void wheel_append_slow(struct sim_context *thread, struct chunk **bucket,
+                       const struct sim_event *event);
+void wheel_append_far(struct sim_context *thread, uint32_t reader, const struct sim_event *event);
+
+static inline void chunk_put(const struct sim *sim, struct chunk *chunk,
+                             const struct sim_event *event)
+{
+    uint32_t at = chunk->count++;
+    chunk->keys[at] = (uint64_t)event->node << sim->window_bits |
+                      (event->time_ns & (((uint64_t)1 << sim->window_bits) - 1));
+    chunk->events[at] = *event;
+}
+
+static inline void wheel_append(struct sim_context *thread, uint32_t reader,
+                                const struct sim_event *event)
+{
+    if (event->time_ns >= thread->near_end_ns) {
+        wheel_append_far(thread, reader, event);
+        return;
+    }
+    uint64_t window = event->time_ns >> thread->sim->window_bits;
+    struct chunk **bucket = &thread->row[reader].near[window % NEAR_COUNT];
+    struct chunk *chunk = *bucket;
+    if (chunk == NULL || chunk->count == CHUNK_EVENTS) {
+        wheel_append_slow(thread, bucket, event);
+        return;
+    }
+    chunk_put(thread->sim, chunk, event);
+}
+
 /* The windows before which nothing in this row is due: at least `from`. */
 uint64_t wheel_next(const struct sim_context *thread, uint64_t from);
 /* Moves mid buckets to near ones, as far as `window` asks for. */

@@ -68,6 +68,7 @@ struct sim *sim_create(const struct sim_config *config)
         thread->sim = sim;
         thread->thread = i;
         thread->drained_span = 1; /* Spans 0 and 1 are near from the start. */
+        wheel_window(thread, 0);
         thread->row = pages_allocate(thread_count * sizeof *thread->row);
         complete = thread->row != NULL;
     }
@@ -113,6 +114,7 @@ void sim_destroy(struct sim *sim)
             pages_free(thread->row, thread_count * sizeof *thread->row);
         }
         free(thread->local);
+        free(thread->gathered);
         free(thread->due);
         free(thread->keys);
         free(thread->keys_spare);
@@ -130,7 +132,13 @@ void sim_destroy(struct sim *sim)
 uint32_t sim_add_node(struct sim *sim, const struct sim_class *class, void *state, uint32_t cell)
 {
     CHECK(sim->node_count < sim->config.node_count_max);
-    sim->nodes[sim->node_count] = (struct node){class, state, cell % sim->config.thread_count};
+    sim->nodes[sim->node_count] = (struct node){
+        .class = class,
+        .state = state,
+        .thread = cell % sim->config.thread_count,
+        .has_prefetch = class->prefetch != NULL,
+        .has_prefetch_early = class->prefetch_early != NULL,
+    };
     return sim->node_count++;
 }
 
@@ -209,7 +217,7 @@ uint64_t sim_memory_bytes(const struct sim *sim)
     for (uint32_t i = 0; i < sim->config.thread_count; i++) {
         const struct sim_context *thread = &sim->threads[i];
         bytes += sizeof *thread + sim->config.thread_count * sizeof *thread->row;
-        bytes += thread->slab_bytes + thread->due_max * 24ull;
+        bytes += thread->slab_bytes + thread->due_max * 40ull;
     }
     return bytes;
 }

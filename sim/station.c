@@ -184,6 +184,8 @@ static void station_leave(struct station *station, struct sim_context *context, 
     station->count--;
     station->counts.departures++;
     station->counts.sojourn_ns += now_ns - slot->arrived_ns;
+    station->counts.priority_departures[slot->priority]++;
+    station->counts.priority_sojourn_ns[slot->priority] += now_ns - slot->arrived_ns;
     if (node == STATION_EXIT) {
         station->counts.exits++;
         station->counts.exit_sojourn_ns += now_ns - slot->entered_ns;

@@ -68,6 +68,8 @@ struct station_counts {
     uint64_t busy_ns;         /* Integral over time of the number of busy servers. */
     uint64_t sojourn_ns;      /* Sum over departures of time in this station. */
     uint64_t exit_sojourn_ns; /* Sum over exits of time in the network. */
+    uint64_t priority_departures[STATION_PRIORITIES_MAX];
+    uint64_t priority_sojourn_ns[STATION_PRIORITIES_MAX]; /* Sum over these departures. */
 };
 
 /* Opaque inside; lives as long as the caller keeps it. */

@@ -6,7 +6,7 @@
 #define SLAB_BYTES ((size_t)2 << 20)
 
 _Static_assert(sizeof(struct sim_event) == 64, "sim.h promises a cache line");
-_Static_assert(sizeof(struct chunk) == 1024, "a header line and 15 events");
+_Static_assert(sizeof(struct chunk) == 1024, "two lines of keys and 14 events");
 
 static void bit_set(uint64_t *bits, uint64_t index)
 {
@@ -50,7 +50,7 @@ static struct chunk *chunk_take(struct sim_context *thread)
         thread->slab_bytes += SLAB_BYTES;
         struct chunk *chunks = (struct chunk *)(void *)((char *)slab + sizeof(struct chunk));
         for (size_t i = 0; i < SLAB_BYTES / sizeof(struct chunk) - 1; i++) {
-            chunks[i].owner = thread->thread;
+            chunks[i].owner = (uint16_t)thread->thread;
             chunks[i].next = thread->free_chunks;
             thread->free_chunks = &chunks[i];
         }
@@ -60,25 +60,15 @@ static struct chunk *chunk_take(struct sim_context *thread)
     return chunk;
 }
 
-void wheel_append(struct sim_context *thread, uint32_t reader, const struct sim_event *event)
+void wheel_window(struct sim_context *thread, uint64_t window)
 {
-    struct sim *sim = thread->sim;
-    struct wheel *wheel = &thread->row[reader];
-    uint64_t window = event->time_ns >> sim->window_bits;
-    uint64_t span = window >> SPAN_BITS;
-    uint64_t span_now = thread->window >> SPAN_BITS;
-    struct chunk **bucket;
-    CHECK(window >= thread->window);
-    if (span <= span_now + 1) {
-        bucket = &wheel->near[window % NEAR_COUNT];
-        bit_set(thread->near_bits, window % NEAR_COUNT);
-    } else {
-        if (span > span_now + MID_COUNT - 1) {
-            span = span_now + MID_COUNT - 1;
-        }
-        bucket = &wheel->mid[span % MID_COUNT];
-        bit_set(thread->mid_bits, span % MID_COUNT);
-    }
+    thread->window = window;
+    thread->near_end_ns = ((window >> SPAN_BITS) + 2) << SPAN_BITS << thread->sim->window_bits;
+}
+
+static void bucket_put(struct sim_context *thread, struct chunk **bucket,
+                       const struct sim_event *event)
+{
     struct chunk *chunk = *bucket;
     if (chunk == NULL || chunk->count == CHUNK_EVENTS) {
         struct chunk *fresh = chunk_take(thread);
@@ -86,7 +76,25 @@ void wheel_append(struct sim_context *thread, uint32_t reader, const struct sim_
         fresh->count = 0;
         *bucket = chunk = fresh;
     }
-    chunk->events[chunk->count++] = *event;
+    chunk_put(thread->sim, chunk, event);
+}
+
+void wheel_append_slow(struct sim_context *thread, struct chunk **bucket,
+                       const struct sim_event *event)
+{
+    uint64_t window = event->time_ns >> thread->sim->window_bits;
+    CHECK(window >= thread->window);
+    bit_set(thread->near_bits, window % NEAR_COUNT);
+    bucket_put(thread, bucket, event);
+}
+
+void wheel_append_far(struct sim_context *thread, uint32_t reader, const struct sim_event *event)
+{
+    uint64_t span = event->time_ns >> thread->sim->window_bits >> SPAN_BITS;
+    uint64_t last = (thread->window >> SPAN_BITS) + MID_COUNT - 1;
+    span = span < last ? span : last;
+    bit_set(thread->mid_bits, span % MID_COUNT);
+    bucket_put(thread, &thread->row[reader].mid[span % MID_COUNT], event);
 }
 
 uint64_t wheel_next(const struct sim_context *thread, uint64_t from)

@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENT_AHEAD 40u /* How far in front of the handler events are asked for ... */
-#define STEP_AHEAD 10u  /* ... and, this much later each, the state that they will touch. */
+#define BLOCK 12u /* Events are asked for four blocks ahead, what they will touch three to one. */
 #define INDEX_BITS 24u
-#define TIME_BITS_MAX 20u
 #define INSERTION_MAX 24u
 
 int event_compare(const struct sim_event *a, const struct sim_event *b)
@@ -86,32 +84,50 @@ static void due_reserve(struct sim_context *thread, uint32_t count)
         max *= 2;
     }
     thread->due_max = max;
+    thread->gathered = realloc(thread->gathered, max * sizeof *thread->gathered);
     thread->due = realloc(thread->due, max * sizeof *thread->due);
     thread->keys = realloc(thread->keys, max * sizeof *thread->keys);
     thread->keys_spare = realloc(thread->keys_spare, max * sizeof *thread->keys_spare);
-    CHECK(thread->due != NULL && thread->keys != NULL && thread->keys_spare != NULL);
+    CHECK(thread->gathered != NULL && thread->due != NULL && thread->keys != NULL &&
+          thread->keys_spare != NULL);
+}
+
+/* What is due at or after the end of this run goes back to where it was. */
+static uint32_t due_put_back(struct sim_context *thread, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sim_event *event = thread->gathered[i];
+        if (event->time_ns >= thread->sim->until_ns) {
+            wheel_append(thread, thread->thread, event);
+            continue;
+        }
+        thread->gathered[kept] = event;
+        thread->keys[kept] = (thread->keys[i] >> INDEX_BITS) << INDEX_BITS | kept;
+        kept++;
+    }
+    return kept;
 }
 
 /* Lists what is due, as keys of (node, time in the window, place in the list). */
 static uint32_t due_gather(struct sim_context *thread, struct chunk *chunks)
 {
     const struct sim *sim = thread->sim;
-    uint64_t time_mask = ((uint64_t)1 << sim->window_bits) - 1;
     uint32_t count = 0;
     for (struct chunk *chunk = chunks; chunk != NULL; chunk = chunk->next) {
         due_reserve(thread, count + CHUNK_EVENTS);
-        __builtin_prefetch(chunk->next);
+        if (chunk->next != NULL) {
+            __builtin_prefetch(chunk->next);
+            __builtin_prefetch((const char *)chunk->next + 64);
+        }
         for (uint32_t i = 0; i < chunk->count; i++) {
-            const struct sim_event *event = &chunk->events[i];
-            if (event->time_ns >= sim->until_ns) {
-                wheel_append(thread, thread->thread, event);
-                continue;
-            }
-            thread->due[count] = event;
-            thread->keys[count] = (uint64_t)event->node << (INDEX_BITS + TIME_BITS_MAX) |
-                                  (event->time_ns & time_mask) << INDEX_BITS | count;
+            thread->gathered[count] = &chunk->events[i];
+            thread->keys[count] = chunk->keys[i] << INDEX_BITS | count;
             count++;
         }
+    }
+    if (thread->window_end_ns > sim->until_ns) {
+        count = due_put_back(thread, count);
     }
     if (count <= INSERTION_MAX) {
         keys_insertion(thread->keys, count);
@@ -121,28 +137,32 @@ static uint32_t due_gather(struct sim_context *thread, struct chunk *chunks)
     return count;
 }
 
-static const struct sim_event *due_at(const struct sim_context *thread, uint32_t i)
+/* Events of one node and one time, from `first` on: ordered by kind and content. */
+static void due_order_ties(struct due *due, const uint64_t *keys, uint32_t first, uint32_t count)
 {
-    return thread->due[thread->keys[i] & ((1u << INDEX_BITS) - 1)];
+    for (uint32_t i = first + 1; i < count; i++) {
+        if (keys[i] >> INDEX_BITS != keys[first] >> INDEX_BITS) {
+            return;
+        }
+        struct due one = due[i];
+        uint32_t at = i;
+        for (; at > first && event_compare(due[at - 1].event, one.event) > 0; at--) {
+            due[at] = due[at - 1];
+        }
+        due[at] = one;
+    }
 }
 
-/* Events of one node and one time: ordered by kind and content. Returns the end of their run. */
-static uint32_t due_order_ties(struct sim_context *thread, uint32_t first, uint32_t count)
+/* From sorted keys to events and nodes. */
+static void due_list(struct sim_context *thread, uint32_t count)
 {
-    uint32_t end = first + 1;
-    while (end < count && thread->keys[end] >> INDEX_BITS == thread->keys[first] >> INDEX_BITS) {
-        end++;
-    }
-    for (uint32_t i = first + 1; i < end; i++) {
+    const struct sim *sim = thread->sim;
+    uint32_t shift = INDEX_BITS + sim->window_bits;
+    for (uint32_t i = 0; i < count; i++) {
         uint64_t key = thread->keys[i];
-        const struct sim_event *event = due_at(thread, i);
-        uint32_t at = i;
-        for (; at > first && event_compare(due_at(thread, at - 1), event) > 0; at--) {
-            thread->keys[at] = thread->keys[at - 1];
-        }
-        thread->keys[at] = key;
+        thread->due[i].event = thread->gathered[key & ((1u << INDEX_BITS) - 1)];
+        thread->due[i].node = &sim->nodes[key >> shift];
     }
-    return end;
 }
 
 static void local_push(struct sim_context *thread, const struct sim_event *event)
@@ -205,60 +225,99 @@ static void local_run(struct sim_context *thread, const struct node *node,
     }
 }
 
-static void prefetch_ahead(const struct sim_context *thread, uint32_t i, uint32_t count)
+static uint32_t least(uint32_t a, uint32_t b)
 {
-    const struct sim *sim = thread->sim;
-    if (i + EVENT_AHEAD < count) {
-        __builtin_prefetch(due_at(thread, i + EVENT_AHEAD));
+    return a < b ? a : b;
+}
+
+static void prefetch_events(const struct due *due, uint32_t first, uint32_t count)
+{
+    uint32_t end = least(first + BLOCK, count);
+    for (uint32_t i = first; i < end; i++) {
+        __builtin_prefetch(due[i].event);
     }
-    for (uint32_t step = 0; step < 2; step++) {
-        uint32_t at = i + (3 - step) * STEP_AHEAD;
-        if (at < count) {
-            const struct sim_event *event = due_at(thread, at);
-            const struct node *node = &sim->nodes[event->node];
-            if (node->class->prefetch_early != NULL) {
-                node->class->prefetch_early(node->state, event, step);
+}
+
+static void prefetch_early(const struct due *due, uint32_t first, uint32_t count, uint32_t step)
+{
+    uint32_t end = least(first + BLOCK, count);
+    for (uint32_t i = first; i < end; i++) {
+        if (due[i].node->has_prefetch_early) {
+            due[i].node->class->prefetch_early(due[i].node->state, due[i].event, step);
+        }
+    }
+}
+
+static void prefetch_state(const struct due *due, uint32_t first, uint32_t count)
+{
+    uint32_t end = least(first + BLOCK, count);
+    for (uint32_t i = first; i < end; i++) {
+        if (due[i].node->has_prefetch) {
+            due[i].node->class->prefetch(due[i].node->state, due[i].event);
+        }
+    }
+}
+
+/* Before block `first` is handled, its successors' memory is on the way. */
+static void prefetch_blocks(const struct due *due, uint32_t first, uint32_t count)
+{
+    prefetch_events(due, first + 4 * BLOCK, count);
+    prefetch_early(due, first + 3 * BLOCK, count, 0);
+    prefetch_early(due, first + 2 * BLOCK, count, 1);
+    prefetch_state(due, first + BLOCK, count);
+}
+
+/* The first blocks were not asked for behind any others. */
+static void prefetch_begin(const struct due *due, uint32_t count)
+{
+    for (uint32_t block = 0; block < 4; block++) {
+        prefetch_events(due, block * BLOCK, count);
+    }
+    for (uint32_t block = 0; block < 3; block++) {
+        prefetch_early(due, block * BLOCK, count, 0);
+    }
+    prefetch_early(due, 0, count, 1);
+    prefetch_early(due, BLOCK, count, 1);
+    prefetch_state(due, 0, count);
+}
+
+static void window_handle(struct sim_context *thread, uint32_t count)
+{
+    struct due *due = thread->due;
+    const uint64_t *keys = thread->keys;
+    const struct node *node = NULL;
+    prefetch_begin(due, count);
+    for (uint32_t block = 0; block < count; block += BLOCK) {
+        prefetch_blocks(due, block, count);
+        uint32_t end = least(block + BLOCK, count);
+        for (uint32_t i = block; i < end; i++) {
+            if (i + 1 < count && ((keys[i] ^ keys[i + 1]) >> INDEX_BITS) == 0) {
+                due_order_ties(due, keys, i, count);
             }
+            const struct sim_event *event = due[i].event;
+            if (thread->local_count > 0) {
+                local_run(thread, node, due[i].node == node ? event : NULL);
+            }
+            node = due[i].node;
+            thread->node = event->node;
+            handle(thread, node, event);
         }
     }
-    if (i + STEP_AHEAD < count) {
-        const struct sim_event *event = due_at(thread, i + STEP_AHEAD);
-        const struct node *node = &sim->nodes[event->node];
-        if (node->class->prefetch != NULL) {
-            node->class->prefetch(node->state, event);
-        }
+    if (thread->local_count > 0) {
+        local_run(thread, node, NULL);
     }
 }
 
 void window_run(struct sim_context *thread, uint64_t window)
 {
-    struct sim *sim = thread->sim;
     wheel_collect(thread);
     wheel_drain(thread, window);
+    thread->window_end_ns = (window + 1) << thread->sim->window_bits;
     struct chunk *chunks = wheel_take(thread, window);
     uint32_t count = due_gather(thread, chunks);
-    thread->window_end_ns = (window + 1) << sim->window_bits;
-
-    const struct node *node = NULL;
-    uint32_t ordered = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        prefetch_ahead(thread, i, count);
-        if (i == ordered) {
-            ordered = due_order_ties(thread, i, count);
-        }
-        const struct sim_event *event = due_at(thread, i);
-        if (node != &sim->nodes[event->node]) {
-            if (node != NULL) {
-                local_run(thread, node, NULL);
-            }
-            node = &sim->nodes[event->node];
-            thread->node = event->node;
-        }
-        local_run(thread, node, event);
-        handle(thread, node, event);
-    }
-    if (node != NULL) {
-        local_run(thread, node, NULL);
+    if (count > 0) {
+        due_list(thread, count);
+        window_handle(thread, count);
     }
     wheel_return(thread, chunks);
 }
@@ -334,11 +393,11 @@ void window_loop(struct sim_context *thread)
         }
         thread->steps++;
         if (window > end || (window == end && !partial)) {
-            thread->window = end;
+            wheel_window(thread, end);
             wheel_drain(thread, end);
             return;
         }
-        thread->window = window;
+        wheel_window(thread, window);
         window_run(thread, window);
         if (window == end) {
             return;

@@ -39,7 +39,6 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
         break;
     case EV_TICK2:
         CHECK(event->flags < broker->home_count);
-        broker->homes[event->flags].feed_armed = false;
         kafka_feed(context, broker, &broker->homes[event->flags]);
         break;
     case EV_CALL:
@@ -87,7 +86,11 @@ static void prefetch(const void *state, const struct sim_event *event)
     }
 }
 
-const struct sim_class kafka_broker_class = {"kafka", handle, prefetch};
+const struct sim_class kafka_broker_class = {
+    .name = "kafka",
+    .handle = handle,
+    .prefetch = prefetch,
+};
 
 /* -- Making --------------------------------------------------------------------------------------
  */

@@ -83,7 +83,8 @@ static void respond(struct sim_context *context, struct kafka_broker *broker,
 
 void kafka_feed(struct sim_context *context, struct kafka_broker *broker, struct kafka_home *home)
 {
-    for (uint32_t i = 0; i < home->replica_count; i++) {
+    home->feed_armed = false;
+    for (uint32_t i = 0; home->leading && home->ready && i < home->replica_count; i++) {
         struct kafka_replica *replica = &home->replicas[i];
         if (replica->waiting && replica->sent_seq < home->end_seq) {
             respond(context, broker, home, replica, sim_context_now(context));
@@ -99,18 +100,15 @@ static bool acknowledge(struct kafka_home *home, struct kafka_replica *replica,
         replica->session = (uint16_t)(replica->session == UINT16_MAX ? 1 : replica->session + 1);
         replica->sent_seq = replica->acked_seq;
         replica->sent_bytes = replica->acked_bytes;
-        return true;
-    }
-    if (fetch->session != replica->session) {
+    } else if (fetch->session == replica->session) {
+        CHECK(fetch->seq >= replica->acked_seq && fetch->seq <= replica->sent_seq);
+        replica->acked_seq = fetch->seq;
+        replica->acked_bytes = fetch->bytes;
+        replica->caught_ns = replica->sent_all ? now_ns : replica->caught_ns;
+    } else {
         return false;
     }
-    CHECK(fetch->seq >= replica->acked_seq && fetch->seq <= replica->sent_seq);
-    replica->acked_seq = fetch->seq;
-    replica->acked_bytes = fetch->bytes;
-    if (replica->sent_all) {
-        replica->caught_ns = now_ns;
-    }
-    if (fetch->seq >= home->high_seq) {
+    if (replica->acked_seq >= home->high_seq) {
         home->sync_count += !replica->in_sync;
         replica->in_sync = true;
     }

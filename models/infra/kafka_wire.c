@@ -114,6 +114,23 @@ static bool link_open(struct kafka_broker *broker, struct kafka_link *link, uint
     return true;
 }
 
+/* The node is dead at some time from `from_ns` to `until_ns`, and so its connections are: what was
+ * meant for a process is not given to the one that follows it. */
+static bool dies_between(const struct world *world, uint32_t node, uint64_t from_ns,
+                         uint64_t until_ns)
+{
+    const struct outage_interval *intervals = world->outages[node];
+    for (uint32_t i = 0; intervals != NULL && i < world->outage_counts[node]; i++) {
+        if (intervals[i].from_ns > until_ns) {
+            break;
+        }
+        if (intervals[i].kind == OUTAGE_DOWN && intervals[i].until_ns > from_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool kafka_link_send(struct sim_context *context, struct kafka_broker *broker,
                      struct kafka_link *link, uint32_t node, uint64_t ready_ns, uint32_t bytes,
                      struct sim_event *event)
@@ -131,6 +148,10 @@ bool kafka_link_send(struct sim_context *context, struct kafka_broker *broker,
     uint64_t sent_ns = kafka_nic_out(&broker->peer, now_ns, link->depart_ns, bytes);
     /* A nanosecond between two records keeps their order. */
     link->arrive_ns = kafka_max(link->arrive_ns + 1, sent_ns + link->latency_ns);
+    if (dies_between(broker->peer.world, node, now_ns, link->arrive_ns)) {
+        count_add(context, broker->peer.world, COUNT_LOST, 1);
+        return true;
+    }
     event->time_ns = link->arrive_ns;
     event->node = node;
     sim_send(context, event);

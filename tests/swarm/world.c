@@ -144,7 +144,7 @@ static struct chat_config node_config(struct world *world, const struct node *no
     config.reserve_ms = 2000;
     config.flights_max = small ? 24 : 512;
     config.records_max = small ? 4 : 32;
-    config.unacked_max = small ? 6 : 512;
+    config.unacked_max = small ? 16 : 512;
     config.pages_max = small ? 1 : 8;
     config.session_sends_max = small ? 3 : 16;
     config.receipts = world->options.watermark ? RECEIPTS_WATERMARK : RECEIPTS_MESSAGE;

@@ -266,25 +266,25 @@ static void test_with_two_of_three_down_writes_fail_at_once(void **state)
 /* The same bytes for any number of threads, and from one ordered queue. */
 static uint64_t run_digest(uint32_t thread_count, enum sim_scheduler scheduler)
 {
-    struct bed *bed = bed_plan(9, 3 * SECOND);
+    struct bed *bed = bed_plan(9, SECOND);
     uint64_t digest = 0;
     bed->plan.cassandra.cpu_write_ns = 600000;
     bed->plan.cassandra.cpu_read_ns = MS;
     bed->plan.cassandra.cpu_coordinate_ns = 600000;
     bed->plan.cassandra.gc_pause_ns = 100 * MS;
-    bed->plan.cassandra.gc_period_ns = SECOND;
+    bed->plan.cassandra.gc_period_ns = SECOND / 2;
     bed->plan.cassandra.coordinator_max = 40;
-    bed_fault(bed, PLAN_FAULT_KILL, 4, SECOND, SECOND / 2);
-    bed_fault(bed, PLAN_FAULT_SLOW, 2, SECOND, SECOND / 2);
+    bed_fault(bed, PLAN_FAULT_KILL, 4, SECOND / 4, SECOND / 2);
+    bed_fault(bed, PLAN_FAULT_SLOW, 2, SECOND / 4, SECOND / 2);
     bed->plan.faults[1].factor = 5;
     bed_start_on(bed, thread_count, scheduler);
     for (uint32_t i = 0; i < 20000; i++) {
         struct call call = i % 3 == 0   ? claim(message_id(i), i % 100 + 1, i)
                            : i % 3 == 1 ? group_message(message_id(i), i % 70)
                                         : history(i % 70, 0, 20);
-        bed_call(bed, i % HOSTS, 1 + i / 7 * MS, i, 0, call);
+        bed_call(bed, i % HOSTS, 1 + i / 30 * MS, i, 0, call);
     }
-    sim_run(bed->sim, 3 * SECOND);
+    sim_run(bed->sim, SECOND);
     for (uint32_t i = 0; i < 20000; i++) {
         digest = hash_mix(digest ^ bed->answers[i].done_ns) + (uint64_t)bed->answers[i].err;
     }

@@ -195,7 +195,7 @@ static void each_law(void (*expect)(const char *name, const struct dist_spec *sp
 /* Bits on both sides of every piece's border, and inside each piece. */
 static uint64_t probe(uint32_t index)
 {
-    const uint32_t octave = index / 256 % 64;
+    const uint32_t octave = index / 256 % 64 < 63 ? index / 256 % 64 : 62;
     const uint64_t place = (uint64_t)(index % 256) << 55;
     const uint64_t tail = ((UINT64_C(1) << 63) | place) >> (octave + 1);
     return index < 64 * 256 ? tail : ~tail;

@@ -1,0 +1,232 @@
+#include "reports/writer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD, for bytes that are no UTF-8. */
+
+void writer_init(struct writer *writer, FILE *stream)
+{
+    memset(writer, 0, sizeof *writer);
+    writer->stream = stream;
+}
+
+static bool is_flat(const struct writer *writer)
+{
+    return writer->flat_depth != 0 && writer->depth >= writer->flat_depth;
+}
+
+static void indent(struct writer *writer)
+{
+    fprintf(writer->stream, "\n%*s", (int)(writer->depth * 2), "");
+}
+
+/* Bytes of the UTF-8 character that `text` begins with; 0 where it is none. */
+static uint32_t character_size(const unsigned char *text)
+{
+    unsigned char first = text[0];
+    uint32_t size = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (first > 0xF4) {
+        return 0;
+    }
+    for (uint32_t i = 1; i < size; i++) {
+        if ((text[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    bool overlong = (first == 0xE0 && text[1] < 0xA0) || (first == 0xF0 && text[1] < 0x90);
+    bool surrogate = first == 0xED && text[1] >= 0xA0;
+    bool beyond = first == 0xF4 && text[1] >= 0x90;
+    return overlong || surrogate || beyond ? 0 : size;
+}
+
+static void put_text(FILE *stream, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    fputc('"', stream);
+    while (*at != '\0') {
+        uint32_t size = character_size(at);
+        if (size == 0) {
+            fputs(REPLACEMENT, stream);
+            size = 1;
+        } else if (*at == '"' || *at == '\\') {
+            fprintf(stream, "\\%c", *at);
+        } else if (*at == '\n') {
+            fputs("\\n", stream);
+        } else if (*at < 0x20 || *at == 0x7F) {
+            fprintf(stream, "\\u%04x", *at);
+        } else {
+            fwrite(at, 1, size, stream);
+        }
+        at += size;
+    }
+    fputc('"', stream);
+}
+
+/* What stands before a value: comma, line break, key. */
+static void lead(struct writer *writer, const char *key)
+{
+    bool *filled = &writer->filled[writer->depth];
+    if (*filled) {
+        fputc(',', writer->stream);
+    }
+    if (writer->depth > 0 && !is_flat(writer)) {
+        indent(writer);
+    } else if (*filled) {
+        fputc(' ', writer->stream);
+    }
+    *filled = true;
+    if (key != NULL) {
+        put_text(writer->stream, key);
+        fputs(": ", writer->stream);
+    }
+}
+
+static void enter(struct writer *writer, const char *key, char open, bool flat)
+{
+    lead(writer, key);
+    fputc(open, writer->stream);
+    if (writer->depth == WRITER_DEPTH_MAX) {
+        abort(); /* A bug: the shape of what is written is fixed. */
+    }
+    writer->depth++;
+    writer->filled[writer->depth] = false;
+    if (flat && writer->flat_depth == 0) {
+        writer->flat_depth = writer->depth;
+    }
+}
+
+static void leave(struct writer *writer, char close)
+{
+    bool flat = is_flat(writer);
+    bool filled = writer->filled[writer->depth];
+    if (writer->flat_depth == writer->depth) {
+        writer->flat_depth = 0;
+    }
+    writer->depth--;
+    if (filled && !flat) {
+        indent(writer);
+    }
+    fputc(close, writer->stream);
+}
+
+void writer_object(struct writer *writer, const char *key)
+{
+    enter(writer, key, '{', false);
+}
+
+void writer_flat_object(struct writer *writer, const char *key)
+{
+    enter(writer, key, '{', true);
+}
+
+void writer_object_end(struct writer *writer)
+{
+    leave(writer, '}');
+}
+
+void writer_array(struct writer *writer, const char *key)
+{
+    enter(writer, key, '[', false);
+}
+
+void writer_flat_array(struct writer *writer, const char *key)
+{
+    enter(writer, key, '[', true);
+}
+
+void writer_array_end(struct writer *writer)
+{
+    leave(writer, ']');
+}
+
+void writer_text(struct writer *writer, const char *key, const char *text)
+{
+    if (text == NULL) {
+        writer_null(writer, key);
+        return;
+    }
+    lead(writer, key);
+    put_text(writer->stream, text);
+}
+
+void writer_count(struct writer *writer, const char *key, uint64_t value)
+{
+    lead(writer, key);
+    fprintf(writer->stream, "%" PRIu64, value);
+}
+
+void writer_real(struct writer *writer, const char *key, double value)
+{
+    char text[40];
+    if (!isfinite(value)) {
+        writer_null(writer, key);
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    lead(writer, key);
+    fputs(text, writer->stream);
+}
+
+void writer_bool(struct writer *writer, const char *key, bool value)
+{
+    lead(writer, key);
+    fputs(value ? "true" : "false", writer->stream);
+}
+
+void writer_null(struct writer *writer, const char *key)
+{
+    lead(writer, key);
+    fputs("null", writer->stream);
+}
+
+static void put_float(struct writer *writer, float value)
+{
+    char text[40];
+    if (!isfinite(value)) {
+        writer_null(writer, NULL);
+        return;
+    }
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) {
+            break;
+        }
+    }
+    lead(writer, NULL);
+    fputs(text, writer->stream);
+}
+
+void writer_floats(struct writer *writer, const char *key, const float *values, uint32_t count)
+{
+    writer_flat_array(writer, key);
+    for (uint32_t i = 0; i < count; i++) {
+        put_float(writer, values[i]);
+    }
+    writer_array_end(writer);
+}
+
+void writer_json(struct writer *writer, const char *key, const char *json)
+{
+    lead(writer, key);
+    size_t size = strlen(json);
+    while (size > 0 && json[size - 1] == '\n') {
+        size--;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (json[i] == '\n') {
+            indent(writer);
+        } else if (json[i] == '\t') {
+            fputs("  ", writer->stream); /* In JSON a bare tab is never part of a text. */
+        } else {
+            fputc(json[i], writer->stream);
+        }
+    }
+}
