@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reports/humane.h"
@@ -10,6 +11,7 @@
 
 #define TEXT_SIZE 1024u
 #define VIOLATIONS_SHOWN 2u
+#define STAGES_LEAST 3u /* Delivery, ack and receipt. */
 
 /* Text that grows to the right, and is cut where it is full. */
 struct text {
@@ -326,28 +328,69 @@ static void put_cleaned(const struct screen *screen, const char *label, const ch
     fputc('\n', screen->stream);
 }
 
+static void put_above(const struct screen *screen)
+{
+    put_title(screen);
+    put_headline(screen);
+    put_partial(screen);
+    fputc('\n', screen->stream);
+    put_throughput(screen);
+    fputc('\n', screen->stream);
+}
+
+static void put_below(const struct screen *screen)
+{
+    fputc('\n', screen->stream);
+    screen_utilization(screen);
+    screen_sizes(screen);
+    fputc('\n', screen->stream);
+    put_judge(screen);
+    put_unfinished(screen);
+    put_speed(screen);
+    if (screen->options->repeat != NULL) {
+        put_cleaned(screen, "repeat", screen->options->repeat);
+    }
+    if (screen->options->file != NULL) {
+        put_cleaned(screen, "result", screen->options->file);
+    }
+}
+
+/* The part as text, to see how many lines it takes. The caller frees it; NULL with errno. */
+static char *rendered(struct screen screen, void (*put)(const struct screen *), uint32_t *lines)
+{
+    char *text = NULL;
+    size_t size = 0;
+    screen.stream = open_memstream(&text, &size);
+    if (screen.stream == NULL) {
+        return NULL;
+    }
+    put(&screen);
+    if (fclose(screen.stream) != 0) {
+        free(text);
+        return NULL;
+    }
+    for (size_t i = 0; i < size; i++) {
+        *lines += text[i] == '\n';
+    }
+    return text;
+}
+
+/* Stages get the lines that everything else leaves, but for two: heading and "... more". */
 bool screen_write(FILE *stream, const struct result *result, const struct screen_options *options)
 {
     const struct screen screen = {stream, result, options};
-    put_title(&screen);
-    put_headline(&screen);
-    put_partial(&screen);
-    fputc('\n', stream);
-    put_throughput(&screen);
-    fputc('\n', stream);
-    screen_latencies(&screen);
-    fputc('\n', stream);
-    screen_utilization(&screen);
-    screen_sizes(&screen);
-    fputc('\n', stream);
-    put_judge(&screen);
-    put_unfinished(&screen);
-    put_speed(&screen);
-    if (options->repeat != NULL) {
-        put_cleaned(&screen, "repeat", options->repeat);
+    uint32_t lines = 0;
+    char *above = rendered(screen, put_above, &lines);
+    char *below = rendered(screen, put_below, &lines);
+    bool good = above != NULL && below != NULL;
+    if (good) {
+        fputs(above, stream);
+        screen_latencies(&screen, lines + 2 + STAGES_LEAST < SCREEN_LINES ? SCREEN_LINES - lines - 2
+                                                                          : STAGES_LEAST);
+        fputs(below, stream);
+        good = fflush(stream) == 0 && !ferror(stream);
     }
-    if (options->file != NULL) {
-        put_cleaned(&screen, "result", options->file);
-    }
-    return fflush(stream) == 0 && !ferror(stream);
+    free(above);
+    free(below);
+    return good;
 }

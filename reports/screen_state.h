@@ -28,7 +28,8 @@ const char *screen_paint(const struct screen *screen, enum screen_colour colour)
 /* "cpu", "network in", ... */
 const char *screen_resource(const char *name);
 
-void screen_latencies(const struct screen *screen);
+/* With at most `rows` stages. */
+void screen_latencies(const struct screen *screen, uint32_t rows);
 void screen_utilization(const struct screen *screen);
 void screen_sizes(const struct screen *screen);
 

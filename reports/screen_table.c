@@ -5,7 +5,6 @@
 
 #include "reports/humane.h"
 
-#define STAGES_SHOWN 12u
 #define SIZES_SHOWN 5u
 
 const char *screen_paint(const struct screen *screen, enum screen_colour colour)
@@ -77,7 +76,7 @@ static void latency_row(const struct screen *screen, const struct result_stage *
             humane_time(stage->max_ns, max));
 }
 
-void screen_latencies(const struct screen *screen)
+void screen_latencies(const struct screen *screen, uint32_t rows)
 {
     static const char *const leading[] = {"delivery", "ack", "receipt"};
     const size_t leading_count = sizeof leading / sizeof *leading;
@@ -103,7 +102,7 @@ void screen_latencies(const struct screen *screen)
         if (led || stage->count == 0) {
             continue;
         }
-        if (shown < STAGES_SHOWN) {
+        if (shown < rows) {
             latency_row(screen, stage);
             shown++;
         } else {

@@ -224,7 +224,8 @@ void writer_json(struct writer *writer, const char *key, const char *json)
         if (json[i] == '\n') {
             indent(writer);
         } else if (json[i] == '\t') {
-            fputs("  ", writer->stream); /* In JSON a bare tab is never part of a text. */
+            /* In JSON a bare tab is never part of a text. */
+            fputs(i > 0 && json[i - 1] == ':' ? " " : "  ", writer->stream);
         } else {
             fputc(json[i], writer->stream);
         }

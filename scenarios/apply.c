@@ -42,7 +42,7 @@ static void path_of(const char *path, uint32_t element, char *buffer)
 {
     const char *bracket = strstr(path, "[]");
     if (bracket == NULL) {
-        snprintf(buffer, PROBLEM_PATH_SIZE, "$.%s", path);
+        snprintf(buffer, PROBLEM_PATH_SIZE, "$.%.*s", PROBLEM_PATH_SIZE - 3, path);
     } else {
         snprintf(buffer, PROBLEM_PATH_SIZE, "$.%.*s[%u]%s", (int)(bracket - path), path, element,
                  bracket + 2);

@@ -207,6 +207,10 @@ void inbox_unregister(struct inbox *inbox, struct slot *slot)
 
 void inbox_register(struct inbox *inbox, struct slot *slot, uint32_t gateway_id, uint64_t conn_id)
 {
+    bool itself = slot->gateway == gateway_id && slot->conn_id == conn_id;
+    if (inbox->config.contents && slot_registered(inbox, slot) && !itself) {
+        inbox_gateway(inbox, slot->gateway)->taken++;
+    }
     inbox_unregister(inbox, slot);
     struct gateway *gateway = inbox_gateway(inbox, gateway_id);
     slot->conn_id = conn_id;
@@ -258,7 +262,8 @@ uint64_t inbox_refresh(struct inbox *inbox, uint32_t gateway_id, uint64_t now_ms
 {
     struct gateway *gateway = inbox_gateway(inbox, gateway_id);
     inbox_gateway_touch(inbox, gateway, now_ms);
-    return (uint64_t)inbox->counts.generation << 32 | gateway->epoch;
+    return (uint64_t)inbox->counts.generation << 32 | (uint64_t)gateway->taken << 16 |
+           gateway->epoch;
 }
 
 void inbox_gateway_started(struct inbox *inbox, uint32_t gateway_id, uint64_t now_ms)

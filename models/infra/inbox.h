@@ -109,8 +109,9 @@ void inbox_prefetch(const struct inbox *inbox, uint64_t user);
 bool inbox_owns(const struct inbox *inbox, uint64_t user);
 
 /* The gateway is alive and renews all it holds. The answer is a stamp: while it stays the same,
- * nothing was lost; when it differs from the one before (the gateway came too late, or the shard
- * was lost or failed over), the host asks inbox_holds() for each of its connections and says
+ * nothing was lost; when it differs from the one before (the gateway came too late, the shard was
+ * lost or failed over or, in contents mode, another connection took an entry over: perhaps an older
+ * one, whose REGISTER was late), the host asks inbox_holds() for each of its connections and says
  * CHAT_EV_LOST where the answer is no. */
 uint64_t inbox_refresh(struct inbox *inbox, uint32_t gateway, uint64_t now_ms);
 

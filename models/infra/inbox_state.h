@@ -59,6 +59,7 @@ struct gateway {
     uint64_t refreshed_ms;
     uint32_t registered; /* Of this epoch. */
     uint16_t epoch;
+    uint16_t taken; /* Contents: entries that another connection of the device took over. */
 };
 
 struct inbox {

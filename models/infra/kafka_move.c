@@ -103,6 +103,7 @@ static void hand_partition(struct sim_context *context, struct kafka_broker *bro
         .end_offset = partition->end_offset,
         .used = partition->used,
         .epoch = partition->epoch,
+        .arrive_ns = partition->used == 0 ? 0 : broker->links[partition->owner].arrive_ns,
     };
     struct sim_event event = {.time_ns = arrive_ns, .node = node, .kind = EV_INNER3};
     EVENT_WRITE(&event, &moved);
@@ -242,7 +243,9 @@ void kafka_on_moved(struct sim_context *context, struct kafka_broker *broker,
     partition->owner = kafka_owner(broker->kafka, moved.epoch, number);
     partition->used = moved.used;
     if (partition->owner != KAFKA_NONE) {
-        broker->links[partition->owner].used += moved.used;
+        struct kafka_link *link = &broker->links[partition->owner];
+        link->used += moved.used;
+        link->arrive_ns = kafka_max(link->arrive_ns, moved.arrive_ns);
     }
     home->headers_due--;
     home->records_due += (int64_t)(moved.end_offset - moved.head_offset);

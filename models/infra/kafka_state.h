@@ -209,7 +209,7 @@ struct kafka_moved {
     uint64_t end_offset;
     uint32_t used;
     uint32_t epoch;
-    uint32_t unused[2];
+    uint64_t arrive_ns; /* Of the last record under way to the owner. */
 };
 
 struct kafka_handed {

@@ -614,7 +614,8 @@ static void prefetch(const void *state, const struct sim_event *event)
     }
 }
 
-const struct sim_class population_class = {"population", handle, prefetch};
+const struct sim_class population_class = {
+    .name = "population", .handle = handle, .prefetch = prefetch};
 
 static void memories_create(struct population *population)
 {

@@ -174,15 +174,17 @@ static void test_disk_and_compaction_follow_the_bytes(void **state)
 static void test_a_coordinator_refuses_what_is_too_much(void **state)
 {
     (void)state;
-    struct bed *bed = bed_plan(3, SECOND);
+    struct bed *bed = bed_plan(3, 2 * SECOND);
     bed->plan.cassandra.coordinator_max = 20;
     bed->plan.cassandra.cpu_write_ns = 20 * MS;
     bed_start(bed);
     for (uint32_t i = 0; i < 100; i++) {
         bed_call(bed, 0, 1, i, 0, group_message(message_id(i), i + 1));
     }
-    bed_call(bed, 0, 900 * MS, 100, 0, group_message(message_id(100), 7));
-    sim_run(bed->sim, SECOND);
+    for (uint32_t i = 100; i < 120; i++) {
+        bed_call(bed, 0, SECOND, i, 0, group_message(message_id(i), 7));
+    }
+    sim_run(bed->sim, 2 * SECOND);
     uint32_t refused = 0;
     for (uint32_t i = 0; i < 100; i++) {
         const struct answer *answer = &bed->answers[i];
@@ -190,7 +192,9 @@ static void test_a_coordinator_refuses_what_is_too_much(void **state)
         assert_true(answer->err == CHAT_ERR_FAILED || answer->err == CHAT_OK);
     }
     assert_int_equal(refused, 80);
-    assert_int_equal(bed->answers[100].err, CHAT_OK); /* All room was given back. */
+    for (uint32_t i = 100; i < 120; i++) { /* All room was given back. */
+        assert_int_equal(bed->answers[i].err, CHAT_OK);
+    }
     bed_free(bed);
 }
 
