@@ -190,6 +190,7 @@ static void setup_population(struct system *system)
                                                                    : system->world.client_count);
     static const uint8_t transports[] = {TRANSPORT_WEBSOCKET, TRANSPORT_LONG_POLL, TRANSPORT_POLL};
     setup->client = client_config_default(transports[plan->client.transport]);
+    setup->client.window = 1; /* One's messages in the order written, also when one is refused. */
     setup->client.poll_interval_ns = plan->client.poll_interval_ns;
     setup->client.backoff_first_ns = plan->client.reconnect_first_ns;
     setup->client.backoff_max_ns = plan->client.reconnect_max_ns;

@@ -1,3 +1,4 @@
+#include "models/client/judge.h"
 #include "models/infra/client_link.h"
 #include "models/system_state.h"
 
@@ -114,11 +115,40 @@ static void place_shard(struct system *system, uint32_t shard, struct server_scr
     }
 }
 
+/* Contents runs: groups have had their members since before the first message. */
+static void place_group(struct system *system, uint64_t group)
+{
+    struct world *world = &system->world;
+    struct chat_member members[CHAT_PAGE_MAX];
+    struct chat_channel channel = {group, 0};
+    uint64_t above = 0;
+    for (uint32_t count = CHAT_PAGE_MAX; count == CHAT_PAGE_MAX;) {
+        count = workload_members(&system->workload, group, above, members, CHAT_PAGE_MAX);
+        for (uint32_t i = 0; i < count; i++) {
+            above = members[i].user;
+            struct chat_effect effect = {.kind = CHAT_FX_STORE, .op = STORE_MEMBER};
+            effect.entry = (struct chat_entry){
+                .id = 1, .user = above, .channel = channel, .kind = ENTRY_JOINED};
+            for (uint32_t node = 0; node < world->count[CLASS_CASSANDRA]; node++) {
+                cassandra_seed(cassandra_at(system->ring, node), &effect);
+            }
+            judge_joined(world->judge, channel, above, 1);
+        }
+    }
+    if (workload_group_size(&system->workload, group) > system->plan.core.hybrid_threshold) {
+        judge_pulled(world->judge, channel);
+    }
+}
+
 void system_place(struct system *system)
 {
     struct world *world = &system->world;
     if (system->plan.run.contents) {
-        return; /* Few clients, each of which connects by itself. */
+        /* Few clients, each of which connects by itself. */
+        for (uint64_t group = 1; group <= system->workload.groups; group++) {
+            place_group(system, group);
+        }
+        return;
     }
     system->pending = rng_stream(system->plan.run.seed, "pending");
     system->idle = rng_stream(system->plan.run.seed, "idle");

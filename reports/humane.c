@@ -40,7 +40,7 @@ static const char *scaled(double value, const struct scale *scales, char *buffer
     }
     char digits[HUMANE_SIZE];
     put_digits(value, digits);
-    if (strlen(digits) + strlen(scales->unit) >= HUMANE_SIZE) {
+    if (fabs(value) >= 99999.5) { /* Beyond the last unit. */
         snprintf(digits, sizeof digits, "%.2e", value);
     }
     snprintf(buffer, HUMANE_SIZE, "%.15s%.8s", digits, scales->unit);

@@ -91,7 +91,7 @@ static void put_title(const struct screen *screen)
     }
     say(&text, "; seed %" PRIu64, plan->run.seed);
     put_wrapped(screen, SCREEN_BOLD, text.bytes, 2);
-    if (result->fraction < 1) {
+    if (result->fraction > 0 && result->fraction < 1) {
         fprintf(screen->stream,
                 "A sample of %s: clients, nodes and rates below are the sample's.\n",
                 humane_percent(result->fraction, a));
@@ -142,33 +142,48 @@ static void say_overload(struct text *text, const struct result *result)
         result->unfinished);
 }
 
+/* "cassandra cpu binds at 63%" */
+static void say_binding(struct text *text, const struct result *result)
+{
+    const struct result_resource *resource = binding(result);
+    char percent[HUMANE_SIZE];
+    if (resource == NULL) {
+        say(text, "nothing binds");
+        return;
+    }
+    say(text, "%s %s binds at %s", result->tiers[result->binding_tier].name,
+        screen_resource(resource->name), humane_percent(resource->utilization_mean, percent));
+}
+
+static bool was_measured(const struct result *result)
+{
+    return result->events > 0 && result->end_ns > result->from_ns;
+}
+
 static void put_headline(const struct screen *screen)
 {
     const struct result *result = screen->result;
     const struct result_resource *resource = binding(result);
     struct text text = {0};
     enum screen_colour colour = SCREEN_GREEN;
-    char percent[HUMANE_SIZE];
-    if (result->overloaded) {
+    if (!was_measured(result)) {
+        colour = SCREEN_YELLOW;
+        say(&text, "Nothing was measured, so nothing is known.");
+    } else if (result->overloaded) {
         colour = SCREEN_RED;
         say(&text, "OVERLOADED: ");
-    }
-    if (resource != NULL) {
-        say(&text, "%s %s binds at %s", result->tiers[result->binding_tier].name,
-            screen_resource(resource->name), humane_percent(resource->utilization_mean, percent));
-    } else {
-        say(&text, "nothing binds");
-    }
-    if (result->overloaded) {
+        say_binding(&text, result);
         say(&text, "; ");
         say_overload(&text, result);
-    } else if (resource != NULL && resource->utilization_mean >= 1) {
-        colour = SCREEN_YELLOW;
-        say(&text, ": it does not fit; messages keep up.");
+        say_hottest(&text, result);
     } else {
-        say(&text, "; the system keeps up.");
+        bool fits = resource == NULL || resource->utilization_mean < 1;
+        colour = fits ? SCREEN_GREEN : SCREEN_YELLOW;
+        say_binding(&text, result);
+        say(&text, "%s%s.", fits ? "; the system keeps up" : ": it does not fit; messages keep up",
+            result->partial ? " so far" : "");
+        say_hottest(&text, result);
     }
-    say_hottest(&text, result);
     put_wrapped(screen, colour, text.bytes, 3);
 }
 
@@ -181,12 +196,10 @@ static void put_partial(const struct screen *screen)
     const struct plan_run *run = &result->plan->run;
     char at[HUMANE_SIZE];
     char all[HUMANE_SIZE];
-    bool measured = result->end_ns > run->warmup_ns;
     fprintf(screen->stream, "%sPARTIAL: interrupted at %s of %s%s.%s\n",
             screen_paint(screen, SCREEN_YELLOW), humane_time((double)result->end_ns, at),
             humane_time((double)(run->warmup_ns + run->duration_ns + run->drain_ns), all),
-            measured ? "" : ", in the warm-up: nothing was measured",
-            screen_paint(screen, SCREEN_PLAIN));
+            was_measured(result) ? "" : ", in the warm-up", screen_paint(screen, SCREEN_PLAIN));
 }
 
 static double per_s(const struct result *result, const char *name)
@@ -266,7 +279,7 @@ static void put_judge(const struct screen *screen)
                 screen_paint(screen, SCREEN_RED), result->violation_count,
                 screen_paint(screen, SCREEN_PLAIN));
     }
-    fprintf(screen->stream, ": %" PRIu64 " acked, %" PRIu64 " shown, %" PRIu64 " still owed\n",
+    fprintf(screen->stream, ": %" PRIu64 " acked, %" PRIu64 " shown, %" PRIu64 " owed\n",
             result->judged_acked, result->judged_shown, result->judged_owed);
     char words[SCREEN_COLUMNS - 11];
     for (uint32_t i = 0; i < result->violation_words_count && i < VIOLATIONS_SHOWN; i++) {

@@ -6,6 +6,7 @@
 #include "reports/humane.h"
 
 #define SIZES_SHOWN 5u
+#define CELL_COLUMNS 9
 
 const char *screen_paint(const struct screen *screen, enum screen_colour colour)
 {
@@ -160,12 +161,14 @@ static const char *column_name(const struct result *result, uint32_t resource)
     return "";
 }
 
-static void utilization_cell(const struct screen *screen, uint32_t tier, uint32_t index)
+/* `blanks` is what stands empty to the left, and is not written at the end of a line. */
+static void utilization_cell(const struct screen *screen, uint32_t tier, uint32_t index,
+                             int *blanks)
 {
     const struct result *result = screen->result;
     const struct result_resource *resource = &result->tiers[tier].resources[index];
     if (!resource->present) {
-        fprintf(screen->stream, " %9s", "");
+        *blanks += CELL_COLUMNS + 1;
         return;
     }
     char text[24];
@@ -176,8 +179,10 @@ static void utilization_cell(const struct screen *screen, uint32_t tier, uint32_
     enum screen_colour colour = resource->utilization_max >= SCREEN_FULL   ? SCREEN_RED
                                 : resource->utilization_max >= SCREEN_NEAR ? SCREEN_YELLOW
                                                                            : SCREEN_PLAIN;
-    fprintf(screen->stream, " %s%9s%s", colour == SCREEN_PLAIN ? "" : screen_paint(screen, colour),
-            cell, colour == SCREEN_PLAIN ? "" : screen_paint(screen, SCREEN_PLAIN));
+    fprintf(screen->stream, "%*s %s%*s%s", *blanks, "",
+            colour == SCREEN_PLAIN ? "" : screen_paint(screen, colour), CELL_COLUMNS, cell,
+            colour == SCREEN_PLAIN ? "" : screen_paint(screen, SCREEN_PLAIN));
+    *blanks = 0;
 }
 
 void screen_utilization(const struct screen *screen)
@@ -191,7 +196,7 @@ void screen_utilization(const struct screen *screen)
     fprintf(screen->stream, "%s%-11s %6s", screen_paint(screen, SCREEN_BOLD), "mean/max", "nodes");
     for (uint32_t r = 0; r < RESULT_RESOURCES; r++) {
         if ((used >> r & 1) != 0) {
-            fprintf(screen->stream, " %9.9s", column_name(result, r));
+            fprintf(screen->stream, " %*.*s", CELL_COLUMNS, CELL_COLUMNS, column_name(result, r));
         }
     }
     fprintf(screen->stream, "%s\n", screen_paint(screen, SCREEN_PLAIN));
@@ -205,9 +210,10 @@ void screen_utilization(const struct screen *screen)
             continue;
         }
         fprintf(screen->stream, "%-11.11s %6u", tier->name, tier->nodes);
+        int blanks = 0;
         for (uint32_t r = 0; r < RESULT_RESOURCES; r++) {
             if ((used >> r & 1) != 0) {
-                utilization_cell(screen, t, r);
+                utilization_cell(screen, t, r, &blanks);
             }
         }
         fputc('\n', screen->stream);

@@ -132,9 +132,8 @@ struct fifo_visit fifo_serve_through_slow(struct fifo *fifo, struct outage *outa
     const uint64_t departure_ns =
         start_ns == SIM_NEVER ? SIM_NEVER : outage_finish(outage, start_ns, service_ns);
     const uint64_t down_ns = outage_down_between(outage, now_ns, departure_ns);
-    const uint64_t leaves_queue_ns = start_ns < down_ns ? start_ns : down_ns;
-    if (fifo->capacity != 0 && leaves_queue_ns > now_ns) {
-        fifo_note_waiting(fifo, leaves_queue_ns);
+    if (fifo->capacity != 0 && start_ns > now_ns) {
+        fifo_note_waiting(fifo, start_ns);
     }
     if (down_ns == SIM_NEVER) {
         fifo_place(fifo, departure_ns);
@@ -149,20 +148,27 @@ struct fifo_visit fifo_serve_through_slow(struct fifo *fifo, struct outage *outa
     if (down_ns <= start_ns) { /* Lost while it waited: no server ever saw it. */
         return (struct fifo_visit){SIM_NEVER, SIM_NEVER};
     }
+    /* The server is idle from the DOWN on. Who comes before it and would start then is lost by the
+     * line above; who comes while it lasts is refused. */
     fifo->busy_ns += down_ns - start_ns;
-    fifo_place(fifo, outage_up(outage, down_ns));
+    fifo_place(fifo, down_ns);
     return (struct fifo_visit){start_ns, SIM_NEVER};
+}
+
+/* How much of what a server was given lies after now; nothing was tallied for one held for good. */
+static uint64_t held_later_ns(uint64_t free_ns, uint64_t now_ns)
+{
+    return free_ns > now_ns && free_ns != SIM_NEVER ? free_ns - now_ns : 0;
 }
 
 double fifo_utilization(const struct fifo *fifo, uint64_t now_ns)
 {
     CHECK(now_ns > 0);
     CHECK(now_ns >= fifo->arrived_ns);
-    uint64_t later_ns = fifo_backlog_ns(fifo, now_ns);
+    uint64_t later_ns = held_later_ns(fifo->free_ns, now_ns);
     for (uint32_t i = 0; i + 1 < fifo->server_count; i++) {
-        later_ns += fifo->memory[i] > now_ns ? fifo->memory[i] - now_ns : 0;
+        later_ns += held_later_ns(fifo->memory[i], now_ns);
     }
-    /* A server that a DOWN keeps free until later is not busy: hence the lesser. */
-    const uint64_t busy_ns = fifo->busy_ns > later_ns ? fifo->busy_ns - later_ns : 0;
-    return (double)busy_ns / ((double)now_ns * fifo->server_count);
+    CHECK(fifo->busy_ns >= later_ns);
+    return (double)(fifo->busy_ns - later_ns) / ((double)now_ns * fifo->server_count);
 }

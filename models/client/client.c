@@ -345,6 +345,10 @@ static void on_frame(struct client *client, const struct client_config *config,
                      struct client_effects *effects)
 {
     const struct chat_frame *frame = event->frame;
+    bool learns = frame->kind == FRAME_MSG || frame->kind == FRAME_ACK;
+    if (learns && frame->msg_id > client->seen) {
+        client->seen = frame->msg_id; /* First: what an ack lets out is sent "after" it. */
+    }
     bool positioned = false;
     switch (frame->kind) {
     case FRAME_MSG:
@@ -374,10 +378,6 @@ static void on_frame(struct client *client, const struct client_config *config,
     client->attempts = 0;
     if (memory != NULL && streaming(config)) {
         reads_confirm(memory, config, event->tick);
-    }
-    bool learns = frame->kind == FRAME_MSG || frame->kind == FRAME_ACK;
-    if (learns && frame->msg_id > client->seen) {
-        client->seen = frame->msg_id;
     }
     if (positioned && frame->position > client->position) {
         client->position = frame->position;

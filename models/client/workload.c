@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define CONTACTS 64u
+#define GROUP_TRIES 64u /* To find a group that one is in. */
 #define OLD_BITS 22u
 #define EPOCH_MS 1700000000000u
 
@@ -42,6 +43,7 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
     workload->users = population->users;
     workload->groups = population->groups;
     workload->group_share = population->group_share;
+    workload->strict = plan->run.contents;
     workload->far_share = population->users > near ? far_share : 0;
     if (population->zipf_s > 0) {
         workload->zipf_offset = 1.0 / 20;
@@ -87,14 +89,31 @@ uint64_t workload_contact(const struct workload *workload, uint64_t user, uint32
     return contact != user ? contact : contact == 1 ? 2 : contact - 1;
 }
 
+/* A group for `user` to write to; 0: none was found. */
+static uint64_t pick_group(const struct workload *workload, uint64_t user, uint64_t bits)
+{
+    if (!workload->strict) {
+        return 1 + rng_below(bits, workload->groups);
+    }
+    for (uint32_t i = 0; i < GROUP_TRIES; i++) {
+        struct rng_bits again = rng_draw(&workload->members, bits, UINT64_MAX - i);
+        uint64_t group = 1 + rng_below(again.word[0], workload->groups);
+        if (workload_is_member(workload, group, user)) {
+            return group;
+        }
+    }
+    return 0;
+}
+
 struct workload_message workload_message(const struct workload *workload, uint64_t user,
                                          uint32_t seq)
 {
     struct rng_bits bits = rng_draw(&workload->messages, user, seq);
-    struct workload_message message;
+    struct workload_message message = {.channel = {0, 0}};
     if (workload->group_share > 0 && rng_chance(bits.word[0], workload->group_share)) {
-        message.channel = (struct chat_channel){1 + rng_below(bits.word[1], workload->groups), 0};
-    } else {
+        message.channel.first = pick_group(workload, user, bits.word[1]);
+    }
+    if (message.channel.first == 0) {
         /* Few of one's contacts get most of what one writes: rank by the square of a uniform. */
         double unit = rng_unit(bits.word[1]);
         uint32_t k = (uint32_t)(unit * unit * CONTACTS);
@@ -103,6 +122,12 @@ struct workload_message workload_message(const struct workload *workload, uint64
     double size = dist_value(&workload->record_size, rng_draw(&workload->sizes, user, seq).word[0]);
     message.size_bytes = size < 1 ? 1 : size > 60000 ? 60000 : (uint32_t)size;
     return message;
+}
+
+bool workload_is_member(const struct workload *workload, uint64_t group, uint64_t user)
+{
+    struct chat_member member;
+    return workload_members(workload, group, user - 1, &member, 1) == 1 && member.user == user;
 }
 
 uint32_t workload_group_size(const struct workload *workload, uint64_t group)

@@ -24,6 +24,7 @@ struct workload {
     uint64_t users;
     uint64_t groups;
     double group_share;
+    bool strict; /* One writes to groups one is in: for runs whose backends know who is. */
     double far_share; /* Of recipients: those far away. */
     double zipf_offset;
     double zipf_log; /* ln((near + offset) / offset); 0: activity is even. */
@@ -55,6 +56,7 @@ uint64_t workload_contact(const struct workload *workload, uint64_t user, uint32
  * 1 whose offset of count / 20 keeps the most active at some 7 times the mean, as people are. */
 uint64_t workload_active(const struct workload *workload, uint64_t bits, uint64_t count);
 
+bool workload_is_member(const struct workload *workload, uint64_t group, uint64_t user);
 uint32_t workload_group_size(const struct workload *workload, uint64_t group);
 /* Writes up to `count_max` members with an id above `above`, ascending; returns how many. */
 uint32_t workload_members(const struct workload *workload, uint64_t group, uint64_t above,

@@ -100,7 +100,7 @@ struct chat_effect *effect_call(struct chat *chat, enum chat_effect_kind kind, e
     CHECK(!flight->armed);
     struct chat_effect *effect = effect_add(chat, kind);
     effect->op = (uint8_t)op;
-    effect->token = (uint64_t)flight->generation << 32 | flight_slot(chat, flight);
+    effect->token = flight_token(chat, flight);
     effect->again = flight->tries;
     effect->entry = flight->entry;
     return effect;
@@ -268,18 +268,17 @@ void chat_prefetch(const struct chat *chat, uint64_t conn_id, uint64_t token)
     }
 }
 
-bool chat_is_open(const struct chat *chat, uint64_t conn_id)
+uint64_t chat_connection(const struct chat *chat, uint32_t slot)
 {
-    uint32_t slot = (uint32_t)conn_id;
     CHECK(slot < chat->config.sessions_max);
     const struct session *session = &chat->sessions[slot];
-    return session->state != SESSION_FREE && session->epoch == conn_id >> 32;
+    return session->state == SESSION_FREE ? 0 : (uint64_t)session->epoch << 32 | slot;
 }
 
 uint64_t chat_due(const struct chat *chat)
 {
     uint64_t due_ns = flight_due(chat);
-    if (chat->unconfirmed_count > 0 && chat->sweep_due_ns < due_ns) {
+    if (chat->session_count > 0 && chat->sweep_due_ns < due_ns) {
         due_ns = chat->sweep_due_ns;
     }
     return due_ns > chat->now_ns ? due_ns : chat->now_ns + 1;

@@ -224,7 +224,8 @@ enum chat_op {
     STORE_CLAIM = 1,    /* If absent: (user, device, client_key/client_id) -> entry.id, 7 days.
                            CHAT_OK, or CHAT_ERR_EXISTS with the winner's id in `value`. */
     STORE_MESSAGE,      /* entry under (channel, id); and, unless `user` is 0, the receipt row
-                           (entry.id, user) -> sender, channel. Idempotent. */
+                           (entry.id, user) -> sender, channel, and unless entry.alone the sender's
+                           own, acknowledged by entry.device. Idempotent. */
     STORE_RECEIPT_ROWS, /* The receipt rows (entry.id, member) for `count` members: effects->members
                            from `first`. One partition. Idempotent. */
     STORE_RECEIPT,      /* Receipt row (entry.id, entry.user, device): entry.kind DELIVERED or READ
@@ -319,12 +320,13 @@ struct chat_config {
     uint32_t sequence_count;    /* this one has so many from there. */
     uint64_t reserved_until_ms; /* Ids up to this time may have been minted before. 0: none. */
     uint32_t hybrid_threshold;  /* Members above which a group is delivered to those online only. */
-    uint32_t send_tries_max;    /* Then the device is told UNAVAILABLE. Other work never gives up. */
-    uint64_t hold_ns;           /* Long poll: how long a request may wait. */
-    uint64_t confirm_ns;        /* A receipt sent and not confirmed is asked after by PING. */
-    uint64_t gap_ns;            /* How long a hole in the positions may wait for its ROUTE. */
-    uint64_t retry_first_ns;    /* Doubles at each try ... */
-    uint64_t retry_max_ns;      /* ... up to this. */
+    uint32_t send_tries_max; /* Then the device is told UNAVAILABLE. Other work never gives up. */
+    uint64_t hold_ns;        /* Long poll: how long a request may wait. */
+    uint64_t confirm_ns; /* Between looks at a session: a receipt not confirmed is asked after by
+                            PING, and one that was quiet has its inbox checked. */
+    uint64_t gap_ns;     /* How long a hole in the positions may wait for its ROUTE. */
+    uint64_t retry_first_ns; /* Doubles at each try ... */
+    uint64_t retry_max_ns;   /* ... up to this. */
 };
 
 /* Sensible values for a gateway of `sessions_max` connections that also fans out. */
@@ -340,12 +342,13 @@ struct chat *chat_init(void *memory, const struct chat_config *config);
 bool chat_step(struct chat *chat, const struct chat_event *event, struct chat_effects *effects);
 
 /* Asks the processor for what chat_step() will touch: early, what every step does; and then, with
- * that at hand, the session of conn_id and the flight of token. Either may be 0. Changes nothing. */
+ * that at hand, the session of conn_id and the flight of token. Either may be 0. Changes nothing.
+ */
 void chat_prefetch_early(const struct chat *chat);
 void chat_prefetch(const struct chat *chat, uint64_t conn_id, uint64_t token);
 
-/* Is this a connection of the core's: opened, and neither closed nor dropped since? */
-bool chat_is_open(const struct chat *chat, uint64_t conn_id);
+/* The connection in that slot: opened, and neither closed nor dropped since; 0: none. */
+uint64_t chat_connection(const struct chat *chat, uint32_t slot);
 
 /* When CHAT_EV_TIMER is next wanted, in now_ns; CHAT_NEVER for never. */
 uint64_t chat_due(const struct chat *chat);

@@ -4,6 +4,9 @@
  *                                                                            |  ^
  *                    GAP --gap_ns--> INBOX        too much unacknowledged: WAIT-'   poll: HOLD
  *
+ * A live session that has been quiet ASKs now and then: the last ROUTE may be the one that was
+ * lost.
+ *
  * ASK goes live by an atomic check that nothing stands behind the last position sent, so that a
  * message which races a reconnect is never stranded. An inbox that began a generation (its shard
  * was lost) is rebuilt first from what the store says is unacknowledged, in order of id.
@@ -159,6 +162,16 @@ void drain_gap(struct chat *chat, struct session *session)
 void drain_wait(struct chat *chat, struct session *session)
 {
     drain_later(chat, session, DRAIN_WAIT, WAIT_NS);
+}
+
+void drain_verify(struct chat *chat, struct session *session)
+{
+    if (session->drain == NONE) {
+        struct flight *flight = drain_flight(chat, session);
+        if (flight != NULL) {
+            drain_go(chat, flight, session, DRAIN_ASK);
+        }
+    }
 }
 
 void drain_abandon(struct chat *chat, struct session *session)

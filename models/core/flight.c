@@ -9,6 +9,18 @@ uint32_t flight_slot(const struct chat *chat, const struct flight *flight)
     return (uint32_t)(flight - chat->flights);
 }
 
+/* Generation 0 of slot 0 would be a token that means "not answered"; it is skipped. */
+static void flight_renew(struct flight *flight)
+{
+    flight->generation = flight->generation == UINT32_MAX ? 1 : flight->generation + 1;
+}
+
+uint64_t flight_token(const struct chat *chat, struct flight *flight)
+{
+    flight_renew(flight);
+    return (uint64_t)flight->generation << 32 | flight_slot(chat, flight);
+}
+
 struct flight *flight_at(struct chat *chat, uint32_t slot)
 {
     CHECK(slot != NONE && slot <= chat->config.flights_max);
@@ -42,8 +54,7 @@ void flight_free(struct chat *chat, struct flight *flight)
     CHECK(flight->kind != FLIGHT_FREE);
     CHECK(!flight->armed);
     flight->kind = FLIGHT_FREE;
-    /* Generation 0 would make a token that means "not answered" for slot 0; skip it. */
-    flight->generation = flight->generation == UINT32_MAX ? 1 : flight->generation + 1;
+    flight_renew(flight);
     flight->next = chat->free_flight;
     chat->free_flight = flight_slot(chat, flight);
     chat->flight_count--;

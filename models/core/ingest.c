@@ -70,6 +70,13 @@ void reserve_on_done(struct chat *chat, struct flight *flight, const struct chat
     flight_free(chat, flight);
 }
 
+/* Another device of the sender may have come while the message was being stored. */
+static bool still_alone(struct chat *chat, const struct flight *flight)
+{
+    const struct session *session = session_of(chat, flight);
+    return session != NULL && (session->flags & SESSION_OTHERS) == 0;
+}
+
 /* Asks for what the flight's stage asks for. */
 static void send_call(struct chat *chat, struct flight *flight)
 {
@@ -102,8 +109,9 @@ static void send_call(struct chat *chat, struct flight *flight)
         }
         break;
     case SEND_PUBLISH:
+        flight->entry.alone = flight->entry.alone && still_alone(chat, flight);
         effect = effect_add(chat, CHAT_FX_PUBLISH);
-        effect->token = (uint64_t)flight->generation << 32 | flight_slot(chat, flight);
+        effect->token = flight_token(chat, flight);
         effect->again = flight->tries;
         effect->entry = flight->entry;
         break;

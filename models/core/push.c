@@ -20,7 +20,7 @@ void push_start(struct chat *chat, uint64_t user, uint32_t device)
 void push_on_timer(struct chat *chat, struct flight *flight)
 {
     struct chat_effect *effect = effect_add(chat, CHAT_FX_PUSH);
-    effect->token = (uint64_t)flight->generation << 32 | flight_slot(chat, flight);
+    effect->token = flight_token(chat, flight);
     effect->again = flight->tries;
     effect->user = flight->push.user;
     effect->device = flight->entry.device;

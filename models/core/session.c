@@ -88,7 +88,9 @@ static struct session *session_begin(struct chat *chat, const struct chat_event 
     session->device = event->device_id;
     session->epoch = (uint32_t)(event->conn_id >> 32);
     session->transport = event->transport;
-    chat->session_count++;
+    if (chat->session_count++ == 0) {
+        chat->sweep_due_ns = chat->now_ns + ((uint64_t)1 << SWEEP_SHIFT);
+    }
     return session;
 }
 
@@ -125,9 +127,6 @@ void session_end(struct chat *chat, struct session *session, bool unregister)
         uint32_t next = chat->unacked[at].next;
         unacked_free(chat, at);
         at = next;
-    }
-    if ((session->flags & SESSION_UNCONFIRMED) != 0) {
-        chat->unconfirmed_count--;
     }
     drain_abandon(chat, session);
     if (unregister) {
@@ -250,9 +249,6 @@ bool session_send(struct chat *chat, struct session *session, const struct chat_
         effect->frame.status = entry->kind == ENTRY_READ ? FRAME_READ : FRAME_DELIVERED;
         if (streaming && (session->flags & SESSION_UNCONFIRMED) == 0) {
             session->flags |= SESSION_UNCONFIRMED;
-            if (chat->unconfirmed_count++ == 0) {
-                chat->sweep_due_ns = chat->now_ns + ((uint64_t)1 << SWEEP_SHIFT);
-            }
         }
     }
     return true;
@@ -276,6 +272,7 @@ static void on_entry_live(struct chat *chat, struct session *session,
                           const struct chat_entry *entry)
 {
     uint64_t distance = entry->position - session->sent;
+    session->flags &= (uint8_t)~SESSION_QUIET;
     if (entry->position >> GENERATION_SHIFT != session->sent >> GENERATION_SHIFT) {
         drain_start(chat, session, 0, true);
     } else if (entry->position <= session->sent) {
@@ -372,7 +369,6 @@ void session_trim(struct chat *chat, struct session *session, uint64_t confirmed
     session->trimmed = confirmed;
     if (confirmed == session->sent && (session->flags & SESSION_UNCONFIRMED) != 0) {
         session->flags &= (uint8_t)~SESSION_UNCONFIRMED;
-        chat->unconfirmed_count--;
     }
     struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);
     effect->op = CACHE_TRIM;
@@ -390,7 +386,14 @@ void session_on_pong(struct chat *chat, struct session *session, uint64_t positi
 
 static void session_sweep_one(struct chat *chat, struct session *session)
 {
-    if (session->state != SESSION_LIVE || (session->flags & SESSION_UNCONFIRMED) == 0) {
+    if (session->state != SESSION_LIVE) {
+        return;
+    }
+    if ((session->flags & SESSION_QUIET) != 0) {
+        drain_verify(chat, session);
+    }
+    session->flags |= SESSION_QUIET;
+    if ((session->flags & SESSION_UNCONFIRMED) == 0) {
         return;
     }
     if ((session->flags & SESSION_AGED) == 0) {
@@ -408,7 +411,7 @@ void session_sweep(struct chat *chat)
 {
     uint64_t period_ns = (uint64_t)1 << SWEEP_SHIFT;
     if (chat->sweep_left == 0) {
-        if (chat->unconfirmed_count == 0 || chat->now_ns < chat->sweep_due_ns) {
+        if (chat->session_count == 0 || chat->now_ns < chat->sweep_due_ns) {
             return;
         }
         chat->sweep_due_ns = chat->now_ns + period_ns;

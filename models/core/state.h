@@ -2,8 +2,8 @@
  *
  *   session   a connected device: where it stands in its inbox. One cache line.
  *   flight    an operation under way: a send, a receipt, a record being fanned out, a drain. It has
- *             at most one effect outstanding, named by its token (generation << 32 | slot). Two
- *             cache lines.
+ *             at most one effect outstanding, named by its token (generation << 32 | slot), and
+ *             takes a new generation with each. Two cache lines.
  *   unacked   a message sent to a device that has not said DELIVERED yet. It spares looking up the
  *             sender when it does; without it the receipt row is read.
  *   page      a member list being worked through.
@@ -44,6 +44,7 @@ enum session_flag {
     SESSION_MORE = 2,        /* Something was routed while it drained. */
     SESSION_UNCONFIRMED = 4, /* A receipt was sent that nothing has confirmed. */
     SESSION_AGED = 8,        /* ... and a sweep has passed since. */
+    SESSION_QUIET = 32,      /* Nothing was routed here since the last sweep. */
     SESSION_LOST = 16,       /* Its presence vanished while it drained: register again. */
 };
 
@@ -178,14 +179,13 @@ struct chat {
     uint32_t fresh_unacked;
     uint32_t flight_count;
     uint32_t unacked_count;
-    uint32_t unconfirmed_count;
+    uint32_t session_count;
     uint32_t record_head; /* Records that wait for a page, a flight or a place in a step. */
     uint32_t record_tail;
     bool more;
 
     uint64_t sweep_due_ns;
     uint32_t record_count;
-    uint32_t session_count;
     struct chat_config config; /* Its first fields are the hot ones. */
 
     struct page *pages;
@@ -218,6 +218,9 @@ void effect_error(struct chat *chat, uint64_t conn_id, enum chat_err err,
 struct flight *flight_take(struct chat *chat, enum flight_kind kind); /* NULL: none left. */
 void flight_free(struct chat *chat, struct flight *flight);
 uint32_t flight_slot(const struct chat *chat, const struct flight *flight);
+/* The name of the next effect of this flight. None comes twice, so that a late answer to an effect
+ * that was given up is never taken for the answer to a later one. */
+uint64_t flight_token(const struct chat *chat, struct flight *flight);
 struct flight *flight_at(struct chat *chat, uint32_t slot);
 /* The flight comes back to its module's _on_timer() after `delay_ns`. */
 void flight_arm(struct chat *chat, struct flight *flight, uint64_t delay_ns);
@@ -257,6 +260,8 @@ void drain_abandon(struct chat *chat, struct session *session);
 /* A hole in the positions: if it is still there after gap_ns, the inbox is read. */
 void drain_gap(struct chat *chat, struct session *session);
 void drain_wait(struct chat *chat, struct session *session);
+/* A live session: does anything stand behind what it was sent? */
+void drain_verify(struct chat *chat, struct session *session);
 void drain_start(struct chat *chat, struct session *session, uint64_t since, bool registering);
 void drain_on_done(struct chat *chat, struct flight *flight, const struct chat_event *event);
 void drain_on_timer(struct chat *chat, struct flight *flight);

@@ -246,6 +246,7 @@ static bool ring_init(struct cassandra_ring *ring, struct world *world)
     const struct plan_cassandra *cassandra = &plan->cassandra;
     double speed = fewer(cassandra->cores);
     ring->world = world;
+    ring->contents = plan->run.contents;
     ring->node_count = world->count[CLASS_CASSANDRA];
     ring->slot_count = cassandra->coordinator_max;
     ring->replication = cassandra->replication;

@@ -95,6 +95,9 @@ void cassandra_post(struct cassandra_ring *ring, struct sim *sim);
  * CONNECTIONS: operations coordinated at a time, the most there were. */
 void cassandra_use(struct cassandra *node, struct resource_use uses[RESOURCE_COUNT]);
 
+/* Contents runs, before the run: this node holds what the STORE effect says, and has synced it. */
+void cassandra_seed(struct cassandra *node, const struct chat_effect *effect);
+
 /* Contents runs: what this replica holds, for judges; else NULL. */
 struct table;
 const struct table *cassandra_table(const struct cassandra *node);

@@ -78,6 +78,12 @@ void contents_destroy(struct cassandra *node)
     node->contents = NULL;
 }
 
+void cassandra_seed(struct cassandra *node, const struct chat_effect *effect)
+{
+    struct table *table = node->contents->table;
+    table_sync(table, table_store(table, effect, NULL, WALL_BASE_MS));
+}
+
 const struct table *cassandra_table(const struct cassandra *node)
 {
     return node->contents == NULL ? NULL : node->contents->table;

@@ -27,7 +27,7 @@ void operation_close(struct cassandra *node, uint32_t slot)
 {
     struct operation *operation = operation_at(node, slot);
     CHECK(operation->stamp != 0);
-    if (node->contents != NULL) {
+    if (node->ring->contents) {
         contents_close(node, slot);
     }
     operation->stamp = 0;
@@ -43,7 +43,7 @@ void operation_close(struct cassandra *node, uint32_t slot)
 uint32_t operation_find(struct cassandra *node, uint64_t handle)
 {
     uint32_t slot = (uint32_t)handle & SLOT_MASK;
-    if (slot >= SLOTS_INLINE + node->overflow_used) {
+    if (slot >= SLOTS_INLINE && slot >= node->ring->slot_count) {
         return SLOT_NONE;
     }
     return operation_at(node, slot)->stamp == handle >> SLOT_BITS ? slot : SLOT_NONE;
@@ -52,7 +52,7 @@ uint32_t operation_find(struct cassandra *node, uint64_t handle)
 static uint64_t stamp_next(struct cassandra *node, uint64_t now_ns)
 {
     int64_t clock_ns = (int64_t)now_ns;
-    if (node->contents != NULL) {
+    if (node->ring->contents) {
         clock_ns += contents_skew_ns(node, now_ns);
     }
     uint64_t stamp = clock_ns > 0 ? (uint64_t)clock_ns >> STAMP_SHIFT : 0;
@@ -269,7 +269,7 @@ void operation_round(struct sim_context *context, struct cassandra *node, uint32
     operation->refused = 0;
     operation->state &= (uint8_t)~OPERATION_TIMED;
     operation->local_ns = operation->self == RANK_NONE ? SIM_NEVER : done.share_ns;
-    if (node->contents != NULL && !contents_local(node, slot, call, at_ns)) {
+    if (node->ring->contents && !contents_local(node, slot, call, at_ns)) {
         operation->local_ns = SIM_NEVER;
         operation->refused = 1;
     }
@@ -278,7 +278,7 @@ void operation_round(struct sim_context *context, struct cassandra *node, uint32
     }
     call->token = handle_of(operation, slot);
     call->source = node->peer.node;
-    if (node->contents != NULL && contents_scatters(node, slot)) {
+    if (node->ring->contents && contents_scatters(node, slot)) {
         ask_all(context, node, done.coordinate_ns, operation, call);
     } else {
         uint32_t targets = targets_of(operation, share->read, bits.word[1]);
@@ -302,7 +302,7 @@ static void operation_finish(struct sim_context *context, struct cassandra *node
     struct rng_bits bits = rng_next(&node->peer.rng);
     struct call commit = {.op = operation->op, .source = node->peer.node};
     struct work_done done;
-    if (commits && node->contents == NULL) {
+    if (commits && !node->ring->contents) {
         done = share_work(node, at_ns, bits, ring->coordinate_ns, &ring->claims[ROUND_COMMIT],
                           &commit);
     } else {
@@ -312,7 +312,7 @@ static void operation_finish(struct sim_context *context, struct cassandra *node
     if (done.coordinate_ns == SIM_NEVER) {
         return;
     }
-    if (node->contents != NULL) {
+    if (node->ring->contents) {
         contents_reply(context, node, slot, done.coordinate_ns, CHAT_OK);
         return;
     }
@@ -336,7 +336,7 @@ static void round_done(struct sim_context *context, struct cassandra *node, uint
                        uint64_t at_ns)
 {
     struct operation *operation = operation_at(node, slot);
-    if (node->contents != NULL) {
+    if (node->ring->contents) {
         if (contents_done(context, node, slot, at_ns)) {
             operation_finish(context, node, slot, at_ns);
         }
@@ -427,7 +427,7 @@ static void on_call(struct sim_context *context, struct cassandra *node,
         .self = (uint8_t)self,
         .round = 1,
     };
-    if (node->contents != NULL && !contents_open(node, slot, &call)) {
+    if (node->ring->contents && !contents_open(node, slot, &call)) {
         operation_close(node, slot);
         refuse(context, node, event, at_ns);
         return;
@@ -445,7 +445,7 @@ static void on_inner(struct sim_context *context, struct cassandra *node,
     const struct share *share = share_of(ring, call.op, FLAGS_ROUND(event->flags));
     struct rng_bits bits = rng_next(&node->peer.rng);
     struct work_done done = share_work(node, at_ns, bits, 0, share, &call);
-    if (node->contents != NULL) {
+    if (node->ring->contents) {
         contents_replica(context, node, event, done.share_ns);
         return;
     }
@@ -472,7 +472,7 @@ static void on_answer(struct sim_context *context, struct cassandra *node,
         return;
     }
     struct operation *operation = operation_at(node, slot);
-    if (node->contents != NULL && !contents_answer(node, slot, event)) {
+    if (node->ring->contents && !contents_answer(node, slot, event)) {
         if (operation->refused > 0) {
             operation_progress(context, node, slot, at_ns);
         }
@@ -524,8 +524,9 @@ void cassandra_prefetch(const void *state, const struct sim_event *event)
     __builtin_prefetch(node + offsetof(struct cassandra, cpu), 1);
     if (event->kind == EV_INNER2 || event->kind == EV_TICK2) {
         uint32_t slot = (uint32_t)event->data[0] & (SLOTS_INLINE - 1);
-        __builtin_prefetch(
-            node + offsetof(struct cassandra, operations) + slot * sizeof(struct operation), 1);
+        __builtin_prefetch(node + offsetof(struct cassandra, operations) +
+                               slot * sizeof(struct operation),
+                           1);
         return;
     }
     __builtin_prefetch(node + offsetof(struct cassandra, cpu_memory), 1);

@@ -41,8 +41,8 @@
 #define ROUND_COMMIT 15u /* The commit that nobody waits for. */
 
 /* event.flags of EV_INNER and EV_INNER2: the device in the high byte, and in the low one: */
-#define FLAGS_RANK(flags) ((flags)&7u)
-#define FLAGS_ROUND(flags) ((flags) >> 3 & 15u)
+#define FLAGS_RANK(flags) ((uint32_t)(flags)&7u)
+#define FLAGS_ROUND(flags) ((uint32_t)(flags) >> 3 & 15u)
 #define FLAGS_MAKE(device, round, rank) ((uint16_t)((device) << 8 | (round) << 3 | (rank)))
 
 enum claim_phase { PHASE_NONE, PHASE_PREPARE, PHASE_READ, PHASE_PROPOSE, PHASE_COMMIT };
@@ -97,11 +97,12 @@ struct cassandra_ring {
     uint32_t quorum;      /* Of claims. */
     uint32_t round_count; /* Of claims. */
     uint32_t core_count;
-    double coordinate_ns;          /* Half of it. */
-    double read_hold;              /* Factors: slots beyond 64 are 64 faster ones. */
-    double write_hold;             /* 0: write slots never bind. */
-    uint64_t compact_ps;           /* CPU a byte written. */
-    bool faultless;                /* Nobody is ever dead. */
+    double coordinate_ns; /* Half of it. */
+    double read_hold;     /* Factors: slots beyond 64 are 64 faster ones. */
+    double write_hold;    /* 0: write slots never bind. */
+    uint64_t compact_ps;  /* CPU a byte written. */
+    bool faultless;       /* Nobody is ever dead. */
+    bool contents; /* Then each node has them. Told here, as nodes have no room in hot lines. */
     struct share shares[CHAT_OPS]; /* By op; 0: the second half of STORE_MESSAGE. */
     struct share claims[ROUND_COMMIT + 1];
     uint8_t phases[ROUND_COMMIT + 1];

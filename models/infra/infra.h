@@ -185,11 +185,13 @@ struct downlink {
     uint32_t user;
     uint32_t client_key; /* ACK, ERROR. */
     uint32_t stamp;
-    uint32_t first; /* The channel's second is the client's own user, or it is a group. */
+    uint32_t first; /* Of a group, its id; of a message of one's own, to whom; else 0. */
     uint16_t size_bytes;
     uint8_t kind;   /* enum chat_frame_kind; or one of these: */
-    uint8_t status; /* FRAME status; ERROR: -err; 0x80: `again`. */
+    uint8_t status; /* FRAME status; ERROR: -err; DOWNLINK_OWN, DOWNLINK_AGAIN. */
 };
+#define DOWNLINK_OWN 0x40u   /* In status: a message of the client's own user. */
+#define DOWNLINK_AGAIN 0x80u /* In status: frame.again. */
 #define DOWNLINK_OPENED 64u  /* The connection is there: conn_id. */
 #define DOWNLINK_REFUSED 65u /* It was refused. */
 #define DOWNLINK_CLOSED 66u  /* The server closed it, or died: reset. status: -err. */

@@ -58,31 +58,50 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
     }
 }
 
+/* The partition that a commit is about; NULL: not one of here. */
+static struct kafka_partition *committed(const struct kafka_broker *broker,
+                                         const struct sim_event *event)
+{
+    struct call call;
+    EVENT_READ(event, &call);
+    uint32_t number = call.key.channel;
+    uint32_t home = number % broker->broker_count;
+    uint32_t rank = (broker->peer.index + broker->broker_count - home) % broker->broker_count;
+    return rank < broker->home_count && number < broker->kafka->partition_count
+               ? &broker->partitions[broker->homes[rank].place + number / broker->broker_count]
+               : NULL;
+}
+
+static void prefetch_early(const void *state, const struct sim_event *event, uint32_t step)
+{
+    const struct kafka_broker *broker = state;
+    if (event->kind != EV_COMMIT) {
+        return;
+    }
+    const struct kafka_partition *partition = committed(broker, event);
+    if (partition == NULL) {
+        return;
+    }
+    if (step == 0) {
+        __builtin_prefetch(partition, 1);
+        return;
+    }
+    if (partition->head != KAFKA_NONE) {
+        __builtin_prefetch(&broker->slots[partition->head], 1);
+    }
+    if (partition->owner != KAFKA_NONE) {
+        __builtin_prefetch(&broker->links[partition->owner], 1);
+    }
+}
+
 static void prefetch(const void *state, const struct sim_event *event)
 {
     const struct kafka_broker *broker = state;
-    if (event->kind == EV_CALL) {
-        if (broker->free_slot != KAFKA_NONE) {
-            __builtin_prefetch(&broker->slots[broker->free_slot], 1);
-        }
-    } else if (event->kind == EV_COMMIT) {
-        struct call call;
-        EVENT_READ(event, &call);
-        uint32_t number = call.key.channel;
-        uint32_t home = number % broker->broker_count;
-        uint32_t rank = (broker->peer.index + broker->broker_count - home) % broker->broker_count;
-        if (rank < broker->home_count) {
-            uint32_t place = broker->homes[rank].place + number / broker->broker_count;
-            __builtin_prefetch(&broker->partitions[place], 1);
-        }
-        uint32_t server = call.source - broker->peer.world->base[CLASS_FANOUT];
-        __builtin_prefetch(&broker->links[server * broker->kafka->cores + (event->flags & 0xff)],
-                           1);
+    if (event->kind == EV_CALL && broker->free_slot != KAFKA_NONE) {
+        __builtin_prefetch(&broker->slots[broker->free_slot], 1);
     } else if (event->kind == EV_ROUTE) {
         __builtin_prefetch(
             &broker->gateways[event->flags / broker->peer.world->plan->gateway.cores], 1);
-    } else {
-        __builtin_prefetch(&broker->homes[0], 1);
     }
 }
 
@@ -90,6 +109,7 @@ const struct sim_class kafka_broker_class = {
     .name = "kafka",
     .handle = handle,
     .prefetch = prefetch,
+    .prefetch_early = prefetch_early,
 };
 
 /* -- Making --------------------------------------------------------------------------------------
@@ -102,6 +122,7 @@ struct layout {
     size_t gateways;
     size_t answers;
     size_t slots;
+    size_t rings;
     size_t size;
 };
 
@@ -126,6 +147,15 @@ static uint32_t held_limit(const struct kafka *kafka)
     return share < 4096 ? 4096 : share;
 }
 
+static size_t ring_places(const struct kafka *kafka)
+{
+    size_t places = KAFKA_RING_FIRST;
+    while (places < 2 * (size_t)held_limit(kafka)) {
+        places *= 2;
+    }
+    return places;
+}
+
 static struct layout layout_of(const struct kafka *kafka, uint32_t index)
 {
     const struct world *world = kafka->world;
@@ -142,6 +172,7 @@ static struct layout layout_of(const struct kafka *kafka, uint32_t index)
     layout.gateways = layout_add(&layout, world->count[CLASS_GATEWAY], sizeof(struct kafka_link));
     layout.answers = layout_add(&layout, hosts, sizeof(struct kafka_answers));
     layout.slots = layout_add(&layout, 2 * (size_t)held_limit(kafka), sizeof(struct kafka_slot));
+    layout.rings = layout_add(&layout, kafka->replication * ring_places(kafka), sizeof(uint64_t));
     return layout;
 }
 
@@ -151,8 +182,7 @@ static void home_init(struct kafka_broker *broker, uint32_t rank, uint32_t place
     struct kafka_home *home = &broker->homes[rank];
     uint32_t number = (broker->peer.index + kafka->broker_count - rank) % kafka->broker_count;
     home->number = number;
-    home->fifo_first = KAFKA_NONE;
-    home->fifo_last = KAFKA_NONE;
+    home->ring_mask = KAFKA_RING_FIRST - 1;
     home->place = place;
     home->partition_count = home_partitions(kafka, number);
     home->headers_due = home->partition_count;
@@ -218,6 +248,7 @@ static struct kafka_broker *broker_create(struct kafka *kafka, uint32_t index)
     broker->home_count = kafka->replication;
     uint32_t place = 0;
     for (uint32_t rank = 0; rank < broker->home_count; rank++) {
+        broker->homes[rank].ring = (uint64_t *)(memory + layout.rings) + rank * ring_places(kafka);
         home_init(broker, rank, place);
         place += broker->homes[rank].partition_count;
     }

@@ -67,8 +67,27 @@ static bool refused(struct kafka_broker *broker, const struct kafka_home *home)
     return false;
 }
 
-static void append(struct kafka_broker *broker, struct kafka_home *home, const struct call *call,
-                   uint32_t partition, uint32_t worker, uint32_t bytes, uint64_t done_ns)
+uint32_t kafka_ring_take(struct kafka_broker *broker, struct kafka_home *home,
+                         struct kafka_partition **partition)
+{
+    CHECK(home->high_seq < home->end_seq);
+    uint64_t entry = home->ring[home->high_seq++ & home->ring_mask];
+    *partition = &broker->partitions[entry >> 32];
+    return (uint32_t)entry;
+}
+
+/* Twice as many places. Each entry is in its old one or as far behind it as there were places: a
+ * copy puts it in both. */
+static void ring_grow(struct kafka_home *home)
+{
+    uint64_t places = home->ring_mask + 1;
+    memcpy(home->ring + places, home->ring, (size_t)places * sizeof(uint64_t));
+    home->ring_mask = 2 * places - 1;
+}
+
+static uint32_t append(struct kafka_broker *broker, struct kafka_home *home,
+                       const struct call *call, uint32_t place, uint32_t worker, uint32_t bytes,
+                       uint64_t done_ns)
 {
     uint32_t index = kafka_slot_take(broker);
     CHECK(index != KAFKA_NONE); /* The limit is below the slots. */
@@ -76,23 +95,22 @@ static void append(struct kafka_broker *broker, struct kafka_home *home, const s
         .entry = call->entry,
         .token = call->token,
         .source = call->source,
-        .partition = partition,
         .bytes = bytes,
         .next = KAFKA_NONE,
         .appended = stamp_of(done_ns),
         .worker = (uint8_t)worker,
         .unanswered = (call->op & KAFKA_UNANSWERED) == 0,
     };
-    if (home->fifo_first == KAFKA_NONE) {
-        home->fifo_first = index;
+    if (home->end_seq == home->high_seq) {
         home->oldest_ns = done_ns;
-    } else {
-        broker->slots[home->fifo_last].next = index;
+    } else if (home->end_seq - home->high_seq > home->ring_mask) {
+        ring_grow(home);
     }
-    home->fifo_last = index;
+    home->ring[home->end_seq & home->ring_mask] = index | (uint64_t)place << 32;
     home->end_seq++;
     home->end_bytes += bytes;
     home->appended_ns = done_ns;
+    return index;
 }
 
 /* Followers are to hear of what was appended, when it is. */
@@ -142,9 +160,10 @@ void kafka_on_call(struct sim_context *context, struct kafka_broker *broker,
         }
         return;
     }
-    append(broker, home, &call, partition, worker, bytes, done_ns);
+    uint32_t place = home->place + partition / broker->broker_count;
+    uint32_t slot = append(broker, home, &call, place, worker, bytes, done_ns);
     if (answered && broker->peer.world->plan->kafka.acks == PLAN_ACKS_LEADER) {
-        broker->slots[home->fifo_last].unanswered = false;
+        broker->slots[slot].unanswered = false;
         kafka_answer(context, broker, call.source, worker, call.token, CHAT_OK, done_ns);
     }
     if (home->sync_count == 0) {

@@ -2,13 +2,9 @@
  * committed them. */
 #include "models/infra/kafka_state.h"
 
-struct kafka_partition *kafka_readable(struct kafka_broker *broker, const struct kafka_home *home,
-                                       uint32_t index)
+void kafka_readable(struct kafka_broker *broker, struct kafka_partition *partition, uint32_t index)
 {
-    struct kafka_slot *slot = &broker->slots[index];
-    struct kafka_partition *partition =
-        &broker->partitions[home->place + slot->partition / broker->broker_count];
-    slot->next = KAFKA_NONE;
+    broker->slots[index].next = KAFKA_NONE;
     if (partition->head == KAFKA_NONE) {
         partition->head = index;
     } else {
@@ -21,7 +17,6 @@ struct kafka_partition *kafka_readable(struct kafka_broker *broker, const struct
     }
     partition->end_offset++;
     broker->lag.records++;
-    return partition;
 }
 
 static bool record_send(struct sim_context *context, struct kafka_broker *broker,

@@ -12,7 +12,7 @@
 void kafka_activate(struct kafka_broker *broker, struct kafka_home *home, uint64_t now_ns)
 {
     const struct kafka *kafka = broker->kafka;
-    CHECK(home->fifo_first == KAFKA_NONE);
+    CHECK(home->high_seq == home->end_seq);
     home->end_seq = 0;
     home->end_bytes = 0;
     home->high_seq = 0;
@@ -73,19 +73,18 @@ static void settle(struct sim_context *context, struct kafka_broker *broker,
                    struct kafka_home *home, uint64_t sent_seq, bool alive)
 {
     uint64_t now_ns = sim_context_now(context);
-    while (home->fifo_first != KAFKA_NONE) {
-        uint32_t index = home->fifo_first;
-        struct kafka_slot *slot = &broker->slots[index];
+    while (home->high_seq < home->end_seq) {
         bool kept = home->high_seq < sent_seq;
-        home->fifo_first = slot->next;
-        home->high_seq++;
+        struct kafka_partition *partition;
+        uint32_t index = kafka_ring_take(broker, home, &partition);
+        struct kafka_slot *slot = &broker->slots[index];
         if (alive && slot->unanswered) {
             kafka_answer(context, broker, slot->source, slot->worker, slot->token,
                          kept ? CHAT_ERR_UNKNOWN : CHAT_ERR_FAILED, now_ns);
         }
         slot->unanswered = false;
         if (kept) {
-            kafka_readable(broker, home, index);
+            kafka_readable(broker, partition, index);
         } else {
             kafka_slot_free(broker, index);
         }
@@ -278,12 +277,11 @@ void kafka_on_handed(struct sim_context *context, struct kafka_broker *broker,
     broker->slots[index] = (struct kafka_slot){
         .entry = handed.entry,
         .source = KAFKA_NONE,
-        .partition = number,
         .bytes = handed.bytes,
         .next = KAFKA_NONE,
         .appended = stamp_of(sim_context_now(context)),
     };
-    kafka_readable(broker, home, index);
+    kafka_readable(broker, partition, index);
     ready_if_complete(context, broker, home);
 }
 

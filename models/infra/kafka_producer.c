@@ -3,24 +3,26 @@
 #include "models/infra/kafka_state.h"
 #include "sim/pages.h"
 
-/* What is about to leave for one broker. */
+/* What is about to leave for one broker. One cache line. */
 struct request {
     uint64_t flush_ns;
     uint64_t arrive_ns; /* Of its last record so far; SIM_NEVER: it is lost. */
     uint64_t latest_ns; /* Of any record so far: TCP keeps order. */
+    uint64_t batches;   /* Of which partitions there is a batch: bits, by partition / brokers. */
     uint32_t bytes;
-    uint32_t id; /* 0: there was none yet. */
+    bool open;
+    uint64_t unused[3];
 };
+
+_Static_assert(sizeof(struct request) == 64, "one cache line");
 
 struct kafka_producer {
     const struct world *world;
     size_t size_bytes;
     uint32_t broker_count;
-    uint32_t partition_count;
-    uint32_t request_count; /* Ids given out. */
     uint32_t record_bytes;
-    struct request *requests; /* By broker. */
-    uint32_t *batches;        /* By partition: the last request with a batch of it. */
+    uint64_t unused[5];
+    struct request requests[]; /* By broker. */
 };
 
 _Static_assert(KAFKA_PARTITIONS_MAX <= 1u << 24, "a partition is the argument and 8 bits of flags");
@@ -35,8 +37,7 @@ struct kafka_producer *kafka_producer_create(const struct world *world)
     const struct plan_kafka *plan = &world->plan->kafka;
     uint32_t broker_count = world->count[CLASS_KAFKA];
     CHECK(plan->partitions <= KAFKA_PARTITIONS_MAX);
-    size_t size_bytes = sizeof(struct kafka_producer) + broker_count * sizeof(struct request) +
-                        plan->partitions * sizeof(uint32_t);
+    size_t size_bytes = sizeof(struct kafka_producer) + broker_count * sizeof(struct request);
     struct kafka_producer *producer = pages_allocate(size_bytes);
     if (producer == NULL) {
         return NULL;
@@ -44,11 +45,8 @@ struct kafka_producer *kafka_producer_create(const struct world *world)
     producer->world = world;
     producer->size_bytes = size_bytes;
     producer->broker_count = broker_count;
-    producer->partition_count = plan->partitions;
     producer->record_bytes =
         (uint32_t)(plan->record_overhead_bytes + plan->key_bytes) + KAFKA_ENTRY_BYTES;
-    producer->requests = (struct request *)(producer + 1);
-    producer->batches = (uint32_t *)(producer->requests + broker_count);
     return producer;
 }
 
@@ -62,19 +60,19 @@ void kafka_producer_destroy(struct kafka_producer *producer)
 void kafka_producer_reset(struct kafka_producer *producer)
 {
     for (uint32_t i = 0; i < producer->broker_count; i++) {
-        producer->requests[i].flush_ns = 0;
-        producer->requests[i].id = 0;
+        producer->requests[i].open = false;
     }
 }
 
 /* A request that leaves a linger after its first record. */
-static void request_open(struct kafka_producer *producer, struct request *request,
-                         struct peer *peer, uint32_t node, uint64_t now_ns, uint64_t depart_ns)
+static void request_open(struct request *request, struct peer *peer, uint32_t node, uint64_t now_ns,
+                         uint64_t depart_ns)
 {
     const struct world *world = peer->world;
     const struct plan *plan = world->plan;
-    request->id = ++producer->request_count;
+    request->open = true;
     request->bytes = 0;
+    request->batches = 0;
     request->flush_ns = depart_ns + plan->kafka.linger_ns;
     uint64_t sent_ns = kafka_nic_out(peer, now_ns, request->flush_ns,
                                      (uint32_t)plan->network.framing_inside_bytes);
@@ -116,15 +114,16 @@ void kafka_produce(struct kafka_producer *producer, struct sim_context *context,
     sent.op = plan->acks == PLAN_ACKS_NONE ? KAFKA_UNANSWERED : 0;
     sent.argument = (uint16_t)partition;
     sent.entry.more = stamp_of(depart_ns);
-    if (request->id == 0 || depart_ns > request->flush_ns || request->bytes >= plan->batch_bytes) {
-        request_open(producer, request, peer, node, now_ns, depart_ns);
+    if (!request->open || depart_ns > request->flush_ns || request->bytes >= plan->batch_bytes) {
+        request_open(request, peer, node, now_ns, depart_ns);
         sent.op |= KAFKA_OPENS;
     } else if (request->arrive_ns != SIM_NEVER) {
         request->arrive_ns++; /* A nanosecond between two records keeps their order. */
     }
     uint32_t bytes = producer->record_bytes + call->entry.size_bytes;
-    if (producer->batches[partition] != request->id) {
-        producer->batches[partition] = request->id;
+    uint64_t batch = (uint64_t)1 << partition / producer->broker_count % 64;
+    if ((request->batches & batch) == 0) {
+        request->batches |= batch;
         sent.op |= KAFKA_HEADS;
         bytes += (uint32_t)plan->batch_overhead_bytes;
     }

@@ -19,6 +19,36 @@ static uint64_t acked_by_all(const struct kafka_home *home)
     return seq;
 }
 
+/* A record is a chain of four lines; those of records to come are asked for meanwhile. */
+#define AHEAD_FAR 8u
+#define AHEAD_NEAR 4u
+
+static void look_far(const struct kafka_broker *broker, const struct kafka_home *home, uint64_t seq,
+                     uint64_t end_seq)
+{
+    if (seq < end_seq) {
+        uint64_t entry = home->ring[seq & home->ring_mask];
+        __builtin_prefetch(&broker->slots[(uint32_t)entry], 1);
+        __builtin_prefetch(&broker->partitions[entry >> 32], 1);
+    }
+}
+
+static void look_near(const struct kafka_broker *broker, const struct kafka_home *home,
+                      uint64_t seq, uint64_t end_seq)
+{
+    if (seq < end_seq) {
+        uint64_t entry = home->ring[seq & home->ring_mask];
+        uint32_t owner = broker->partitions[entry >> 32].owner;
+        const struct kafka_slot *slot = &broker->slots[(uint32_t)entry];
+        if (owner != KAFKA_NONE) {
+            __builtin_prefetch(&broker->links[owner], 1);
+        }
+        if (slot->unanswered) {
+            __builtin_prefetch(kafka_answers_of(broker, slot->source), 1);
+        }
+    }
+}
+
 void kafka_advance(struct sim_context *context, struct kafka_broker *broker,
                    struct kafka_home *home, uint64_t at_ns)
 {
@@ -30,23 +60,26 @@ void kafka_advance(struct sim_context *context, struct kafka_broker *broker,
     const struct plan_kafka *plan = &broker->peer.world->plan->kafka;
     bool short_of = plan->acks == PLAN_ACKS_ALL && home->sync_count + 1 < plan->min_insync;
     enum chat_err err = short_of ? CHAT_ERR_UNKNOWN : CHAT_OK;
-    for (; home->high_seq < high_seq; home->high_seq++) {
-        uint32_t index = home->fifo_first;
+    for (uint64_t i = 0; i < AHEAD_NEAR; i++) {
+        look_far(broker, home, home->high_seq + i, high_seq);
+    }
+    while (home->high_seq < high_seq) {
+        look_far(broker, home, home->high_seq + AHEAD_FAR, high_seq);
+        look_near(broker, home, home->high_seq + AHEAD_NEAR, high_seq);
+        struct kafka_partition *partition;
+        uint32_t index = kafka_ring_take(broker, home, &partition);
         struct kafka_slot *slot = &broker->slots[index];
-        home->fifo_first = slot->next;
-        if (slot->next != KAFKA_NONE) {
-            __builtin_prefetch(&broker->slots[slot->next]);
-        }
-        struct kafka_partition *partition = kafka_readable(broker, home, index);
+        kafka_readable(broker, partition, index);
         if (slot->unanswered) {
             slot->unanswered = false;
             kafka_answer(context, broker, slot->source, slot->worker, slot->token, err, at_ns);
         }
         kafka_deliver(context, broker, partition, at_ns);
     }
-    if (home->fifo_first != KAFKA_NONE) {
+    if (home->high_seq < home->end_seq) {
         uint64_t now_ns = sim_context_now(context);
-        home->oldest_ns = now_ns - kafka_age_ns(&broker->slots[home->fifo_first], now_ns);
+        uint32_t oldest = (uint32_t)home->ring[home->high_seq & home->ring_mask];
+        home->oldest_ns = now_ns - kafka_age_ns(&broker->slots[oldest], now_ns);
     }
 }
 

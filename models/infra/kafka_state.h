@@ -11,7 +11,7 @@
  *
  * A record's way through its leader. It is in one place at a time; a slot is 64 bytes.
  *
- *     EV_CALL -> home: fifo_first ... fifo_last     appended, not with every replica in sync
+ *     EV_CALL -> home: ring, high_seq to end_seq    appended, not with every replica in sync
  *                  | kafka_advance()
  *                  v
  *             partition: head ... cursor ... tail   readable; from head to before cursor it is
@@ -41,19 +41,19 @@
 #define KAFKA_FETCH_KEY_BYTES 16u
 #define KAFKA_HANDED_SHIFT 44u
 #define KAFKA_RETRY_NS 1000000u
+#define KAFKA_RING_FIRST 1024u
 
 /* A record that is held: 64 bytes. */
 struct kafka_slot {
     struct packed_entry entry; /* more: stamp of when PUBLISH was asked for. */
     uint64_t token;
     uint32_t source;
-    uint32_t partition;
     uint32_t bytes; /* In the log: its share of a batch header included. */
     uint32_t next;
     uint32_t appended; /* Stamp. */
     uint8_t worker;
     bool unanswered;
-    uint16_t unused;
+    uint16_t unused[3];
 };
 
 struct kafka_partition {
@@ -108,8 +108,10 @@ struct kafka_home {
     bool leading;
     bool ready;      /* The log is here. */
     bool feed_armed; /* An EV_TICK2 is under way. */
-    uint32_t fifo_first;
-    uint32_t fifo_last;
+    /* What was appended after high_seq, by sequence: slot, and its partition's place << 32. Grows
+     * in place. */
+    uint64_t *ring;
+    uint64_t ring_mask;
     uint64_t end_seq; /* Records and bytes appended as leader, ... */
     uint64_t end_bytes;
     uint64_t high_seq; /* ... of which consumers may read. */
@@ -273,6 +275,7 @@ bool kafka_link_send(struct sim_context *context, struct kafka_broker *broker,
                      struct kafka_link *link, uint32_t node, uint64_t ready_ns, uint32_t bytes,
                      struct sim_event *event);
 /* Answers one record. */
+struct kafka_answers *kafka_answers_of(const struct kafka_broker *broker, uint32_t source);
 void kafka_answer(struct sim_context *context, struct kafka_broker *broker, uint32_t source,
                   uint32_t worker, uint64_t token, enum chat_err err, uint64_t at_ns);
 
@@ -282,6 +285,9 @@ void kafka_on_call(struct sim_context *context, struct kafka_broker *broker,
                    const struct sim_event *event);
 void kafka_on_route(struct sim_context *context, struct kafka_broker *broker,
                     const struct sim_event *event);
+/* The oldest record that consumers may not read: its slot and partition. */
+uint32_t kafka_ring_take(struct kafka_broker *broker, struct kafka_home *home,
+                         struct kafka_partition **partition);
 uint32_t kafka_slot_take(struct kafka_broker *broker); /* KAFKA_NONE: there is none. */
 void kafka_slot_free(struct kafka_broker *broker, uint32_t slot);
 
@@ -305,8 +311,7 @@ void kafka_shrink(struct sim_context *context, struct kafka_broker *broker,
  */
 
 /* Puts a record that has become readable at its partition's end. */
-struct kafka_partition *kafka_readable(struct kafka_broker *broker, const struct kafka_home *home,
-                                       uint32_t slot);
+void kafka_readable(struct kafka_broker *broker, struct kafka_partition *partition, uint32_t slot);
 /* Sends what may be sent. */
 void kafka_deliver(struct sim_context *context, struct kafka_broker *broker,
                    struct kafka_partition *partition, uint64_t at_ns);

@@ -158,7 +158,7 @@ bool kafka_link_send(struct sim_context *context, struct kafka_broker *broker,
     return true;
 }
 
-static struct kafka_answers *answers_of(struct kafka_broker *broker, uint32_t source)
+struct kafka_answers *kafka_answers_of(const struct kafka_broker *broker, uint32_t source)
 {
     const struct world *world = broker->peer.world;
     uint32_t gateway = source - world->base[CLASS_GATEWAY];
@@ -199,7 +199,7 @@ static void answers_open(struct kafka_broker *broker, struct kafka_answers *answ
 void kafka_answer(struct sim_context *context, struct kafka_broker *broker, uint32_t source,
                   uint32_t worker, uint64_t token, enum chat_err err, uint64_t at_ns)
 {
-    struct kafka_answers *answers = answers_of(broker, source);
+    struct kafka_answers *answers = kafka_answers_of(broker, source);
     uint64_t now_ns = sim_context_now(context);
     if (at_ns > answers->depart_ns) {
         answers_open(broker, answers, source, now_ns, at_ns);

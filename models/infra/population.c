@@ -528,6 +528,11 @@ static void on_state(struct sim_context *context, struct population *population,
         }
         client->location = location_pack(gateway, down->conn_id);
         event.kind = CLIENT_EV_CONNECTED;
+        if (population->peer.world->judge != NULL) {
+            judge_device(population->peer.world->judge,
+                         client_user(population->peer.world, down->client),
+                         client_device(population->peer.world, down->client));
+        }
     } else if (down->kind == DOWNLINK_REFUSED) {
         event.kind = CLIENT_EV_FAILED;
     } else {
@@ -559,17 +564,20 @@ static void on_downlink(struct sim_context *context, struct population *populati
     client_link_awake(&population->up_last[index], event->time_ns);
     const struct world *world = population->peer.world;
     uint64_t user = client_user(world, down.client);
-    bool message = down.kind == FRAME_MSG;
+    struct chat_channel channel = {down.first, 0};
+    if (down.kind == FRAME_MSG && (down.status & DOWNLINK_OWN) != 0) {
+        channel = chat_pair(user, down.first);
+    } else if (down.kind == FRAME_MSG && down.first == 0) {
+        channel = chat_pair(user, down.user);
+    }
     struct chat_frame frame = {
         .kind = down.kind,
-        .status = down.kind == FRAME_ERROR ? 0 : down.status & 0x7f,
+        .status = down.kind == FRAME_ERROR ? 0 : down.status & 0x3f,
         .again = down.status >> 7,
-        .err = down.kind == FRAME_ERROR ? -(int32_t)(down.status & 0x7f) : 0,
+        .err = down.kind == FRAME_ERROR ? -(int32_t)(down.status & 0x3f) : 0,
         .msg_id = down.msg_id,
         .user_id = down.user,
-        .channel = down.first != 0 ? (struct chat_channel){down.first, 0}
-                   : message       ? chat_pair(user, down.user)
-                                   : (struct chat_channel){0, 0},
+        .channel = channel,
         .text = {down.stamp, down.size_bytes},
         .client_key = down.client_key,
         .position = down.position,
@@ -710,9 +718,6 @@ static void start_client(struct population *population, struct sim *sim, uint32_
     bool polling = is_polling(population);
     const struct world *world = population->peer.world;
     uint32_t number = number_of(population, index);
-    if (world->judge != NULL) {
-        judge_device(world->judge, client_user(world, number), client_device(world, number));
-    }
     if (!polling && !(world->judge != NULL && population_begins_online(population, number))) {
         population->offline[population->offline_count++] = index;
         return;

@@ -176,7 +176,11 @@ static void send_refresh(struct sim_context *context, struct server *server, boo
         connected += server->workers[i].connected;
     }
     for (uint32_t shard = 0; shard < world->count[CLASS_REDIS]; shard++) {
-        struct call call = {.source = server->peer.node, .op = started ? 1 : 0};
+        struct call call = {
+            .token = SERVER_REFRESH_TOKEN | shard,
+            .source = server->peer.node,
+            .op = started ? 1 : 0,
+        };
         call.key.position = connected / world->count[CLASS_REDIS];
         call.key.channel = server->peer.index;
         struct sim_event event = {.kind = EV_REFRESH};
@@ -234,7 +238,9 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
     }
     switch (event->kind) {
     case EV_UP:
-        send_refresh(context, server, true);
+        if (server->peer.class == CLASS_GATEWAY) {
+            send_refresh(context, server, true);
+        }
         break;
     case EV_TICK:
         on_timer(context, server, event->flags);
@@ -304,7 +310,7 @@ static void prefetch(const void *state, const struct sim_event *event)
         conn_id = event->data[0];
     } else if (event->kind == EV_ROUTE) {
         conn_id = event->data[5];
-    } else if (event->kind == EV_REPLY) {
+    } else if (event->kind == EV_REPLY && (event->data[0] & SERVER_REFRESH_TOKEN) == 0) {
         token = event->data[0];
     } else {
         return;
@@ -341,6 +347,7 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
     config.receipts = plan->core.receipts == PLAN_RECEIPTS_WATERMARK ? RECEIPTS_WATERMARK
                                                                      : RECEIPTS_MESSAGE;
     config.hold_ns = plan->client.poll_hold_ns;
+    config.confirm_ns = plan->core.redeliver_ns;
     config.retry_first_ns = plan->core.retry_first_ns;
     config.retry_max_ns = plan->core.retry_max_ns;
     return config;

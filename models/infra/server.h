@@ -159,5 +159,8 @@ void server_slot_free(struct server *server, uint32_t worker, uint64_t conn_id);
 void server_drop(struct sim_context *context, struct server *server, uint32_t worker,
                  uint64_t conn_id, enum chat_err err, uint64_t now_ns);
 void server_reset_clients(struct sim_context *context, struct server *server);
+/* A shard has lost what was registered with it: says LOST for each of its users who is here. */
+void server_look_for_lost(struct sim_context *context, struct server *server, uint32_t shard);
+#define SERVER_REFRESH_TOKEN ((uint64_t)1 << 63) /* And the shard: of a refresh, which no flight has. */
 
 #endif

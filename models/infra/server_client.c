@@ -56,7 +56,14 @@ void server_send_frame(struct sim_context *context, struct server *server, uint3
     struct world *world = server->peer.world;
     const struct plan *plan = world->plan;
     struct server_slot *slot = &server->workers[worker].slots[(uint32_t)conn_id];
-    uint64_t first = frame->channel.second == 0 ? frame->channel.first : 0;
+    /* A message of one's own, on another device: it says to whom. */
+    bool own = frame->kind == FRAME_MSG && frame->channel.second != 0 &&
+               frame->user_id == client_user(world, slot->client);
+    uint64_t other = frame->channel.first == frame->user_id ? frame->channel.second
+                                                            : frame->channel.first;
+    uint64_t first = frame->channel.second == 0 ? frame->channel.first : own ? other : 0;
+    uint32_t status = frame->kind == FRAME_ERROR ? (uint32_t)-frame->err : frame->status;
+    status |= (frame->again ? DOWNLINK_AGAIN : 0u) | (own ? DOWNLINK_OWN : 0u);
     struct downlink down = {
         .conn_id = conn_id,
         .msg_id = frame->msg_id,
@@ -68,8 +75,7 @@ void server_send_frame(struct sim_context *context, struct server *server, uint3
         .first = (uint32_t)first,
         .size_bytes = (uint16_t)frame->text.size_bytes,
         .kind = frame->kind,
-        .status = (uint8_t)((frame->kind == FRAME_ERROR ? -frame->err : frame->status) |
-                            (frame->again ? 0x80 : 0)),
+        .status = (uint8_t)status,
     };
     uint32_t bytes = wire_frame_bytes(frame->kind, frame->text.size_bytes) +
                      (uint32_t)plan->network.framing_bytes;
@@ -125,16 +131,26 @@ void server_reset_clients(struct sim_context *context, struct server *server)
 {
     for (uint32_t i = 0; i < server->worker_count; i++) {
         struct server_worker *w = &server->workers[i];
-        /* Free slots are told by the list that holds them: mark those first. */
-        for (uint32_t slot = w->free_slot; slot != SLOT_NONE;) {
-            uint32_t next = w->slots[slot].client;
-            w->slots[slot].client = SLOT_NONE;
-            slot = next;
-        }
         for (uint32_t slot = 0; slot < w->fresh_slot; slot++) {
-            if (w->slots[slot].client != SLOT_NONE) {
+            if (chat_connection(w->chat, slot) != 0 && w->slots[slot].down != SLOT_POST) {
                 send_state(context, server, &w->slots[slot], w->slots[slot].client,
                            DOWNLINK_CLOSED, 0, 0, sim_context_now(context));
+            }
+        }
+    }
+}
+
+void server_look_for_lost(struct sim_context *context, struct server *server, uint32_t shard)
+{
+    const struct world *world = server->peer.world;
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        struct server_worker *w = &server->workers[i];
+        for (uint32_t slot = 0; slot < w->fresh_slot; slot++) {
+            uint64_t conn_id = chat_connection(w->chat, slot);
+            uint64_t user = client_user(world, w->slots[slot].client);
+            if (conn_id != 0 && world_redis_shard(world, user) == shard) {
+                struct chat_event step = {.kind = CHAT_EV_LOST, .conn_id = conn_id};
+                server_step(context, server, i, &step, 0);
             }
         }
     }
@@ -240,7 +256,7 @@ void server_on_uplink(struct sim_context *context, struct server *server,
     } else if (event->kind == EV_CLOSE) {
         uint32_t worker = event->flags & 0xff;
         struct chat_event step = {.kind = CHAT_EV_CLOSE, .conn_id = up.conn_id};
-        if (chat_is_open(server->workers[worker].chat, up.conn_id)) {
+        if (chat_connection(server->workers[worker].chat, (uint32_t)up.conn_id) == up.conn_id) {
             server_slot_free(server, worker, up.conn_id);
             server_step(context, server, worker, &step, 0);
         }

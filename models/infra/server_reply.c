@@ -223,6 +223,10 @@ void server_on_reply(struct sim_context *context, struct server *server,
     struct reply reply;
     EVENT_READ(event, &reply);
     uint32_t worker = event->flags & 0xff;
+    if ((reply.token & SERVER_REFRESH_TOKEN) != 0) {
+        server_look_for_lost(context, server, (uint32_t)reply.token);
+        return;
+    }
     struct server_call *call = call_find(server, worker, reply.token);
     if (call == NULL) {
         return;

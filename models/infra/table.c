@@ -266,6 +266,17 @@ static void claim_write(struct table *table, const struct table_write *write)
     }
 }
 
+/* The recipient's row; and the sender's own, for its other devices: the one that sent it has it. */
+static void receipt_rows_put(struct table *table, const struct table_write *write,
+                             const struct chat_entry *entry)
+{
+    receipt_put(table, write->user, entry->id, entry->user, entry->channel);
+    if (!entry->alone || write->user == entry->user) {
+        ack_put(receipt_put(table, entry->user, entry->id, entry->user, entry->channel),
+                entry->device, ENTRY_DELIVERED, write->now_ms);
+    }
+}
+
 /* One write, to the rows. */
 static void rows_write(struct table *table, const struct table_write *write)
 {
@@ -277,11 +288,11 @@ static void rows_write(struct table *table, const struct table_write *write)
     case STORE_MESSAGE:
         message_put(table, entry);
         if (write->user != 0) {
-            receipt_put(table, write->user, entry->id, entry->user, entry->channel);
+            receipt_rows_put(table, write, entry);
         }
         break;
     case STORE_RECEIPT_ROWS:
-        receipt_put(table, write->user, entry->id, entry->user, entry->channel);
+        receipt_rows_put(table, write, entry);
         break;
     case STORE_RECEIPT:
         ack_put(receipt_put(table, entry->user, entry->id, write->user, entry->channel),

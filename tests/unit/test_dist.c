@@ -353,6 +353,33 @@ static void test_a_whole_numbered_floor_is_a_floor(void **state)
     assert_true(dist_ns(&dist, 0) >= 100000);
 }
 
+static void test_whole_nanoseconds_have_the_laws_mean(void **state)
+{
+    (void)state;
+    const struct dist_spec spec = {.law = DIST_UNIFORM, .low = 0, .high = 10};
+    const struct rng_stream stream = rng_stream(1, "rounding");
+    const uint32_t count = 200000;
+    double sum = 0.0;
+    assert_int_equal(dist_init(&dist, &spec), DIST_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        sum += (double)dist_ns(&dist, rng_draw(&stream, 0, i).word[0]);
+    }
+    assert_true(fabs(sum / count - 5.0) < 0.035); /* 5 standard deviations; rounding down is 0.5. */
+}
+
+/* What is straight is exact: not a staircase of means. */
+static void test_a_uniform_law_is_exact_at_every_place(void **state)
+{
+    (void)state;
+    const struct dist_spec spec = {.law = DIST_UNIFORM, .low = 3, .high = 5};
+    const struct rng_stream stream = rng_stream(1, "straight");
+    assert_int_equal(dist_init(&dist, &spec), DIST_OK);
+    for (uint32_t i = 0; i < 100000; i++) {
+        const uint64_t bits = rng_draw(&stream, 0, i).word[0];
+        assert_true(fabs(dist_value(&dist, bits) - (3.0 + 2.0 * rng_unit(bits))) < 1e-12);
+    }
+}
+
 static void expect_refused(struct dist_spec spec, enum dist_err err, const char *field)
 {
     static struct dist before;
@@ -419,6 +446,8 @@ int main(void)
         cmocka_unit_test(test_laws_agree_with_gsl),
         cmocka_unit_test(test_tails_invert_quantiles),
         cmocka_unit_test(test_a_whole_numbered_floor_is_a_floor),
+        cmocka_unit_test(test_whole_nanoseconds_have_the_laws_mean),
+        cmocka_unit_test(test_a_uniform_law_is_exact_at_every_place),
         cmocka_unit_test(test_bad_parameters_are_refused_by_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ static void test_down_kills_pause_suspends_slow_stretches(void **state)
     assert_int_equal(outage_finish(&outage, 50, 60), 210);
     assert_int_equal(outage_finish(&outage, 150, 10), 210);
     assert_int_equal(outage_finish(&outage, 300, 10), 325);
+    assert_int_equal(outage_finish(&outage, 300, 3), 308);  /* 7.5 ns, rounded up. */
     assert_int_equal(outage_finish(&outage, 300, 41), 401); /* 100 ns do 40. */
     assert_int_equal(outage_finish(&outage, 50, 290), 500);
     assert_int_equal(outage_finish(&outage, 50, 291), SIM_NEVER);

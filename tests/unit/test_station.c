@@ -244,6 +244,17 @@ static uint32_t draw_outages(struct rng_cursor *cursor, struct outage_interval *
     return count;
 }
 
+static uint64_t first_down(const struct outage_interval *intervals, uint32_t count,
+                           uint64_t from_ns)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (intervals[i].kind == OUTAGE_DOWN && intervals[i].from_ns >= from_ns) {
+            return intervals[i].from_ns;
+        }
+    }
+    return SIM_NEVER;
+}
+
 static void expect_fifo_through(uint64_t seed, uint32_t server_count, uint32_t capacity)
 {
     struct rng_cursor cursor = {.stream = rng_stream(seed, "through"), .entity = server_count};
@@ -252,7 +263,8 @@ static void expect_fifo_through(uint64_t seed, uint32_t server_count, uint32_t c
     struct outage outage;
     const uint32_t count = 150;
     draw_jobs(&cursor, count, server_count, 1);
-    assert_int_equal(outage_init(&outage, intervals, draw_outages(&cursor, intervals)), OUTAGE_OK);
+    const uint32_t interval_count = draw_outages(&cursor, intervals);
+    assert_int_equal(outage_init(&outage, intervals, interval_count), OUTAGE_OK);
     twin_run(count, server_count, capacity, &outage);
     fifo_init(&fifo, server_count, capacity, memory);
     for (uint32_t i = 0; i < count; i++) {
@@ -260,6 +272,20 @@ static void expect_fifo_through(uint64_t seed, uint32_t server_count, uint32_t c
                      fifo_serve_through(&fifo, &outage, jobs[i].arrive_ns, jobs[i].service_ns));
     }
     expect_sums(&fifo, count);
+    /* Servers were held as long as the twin's were: unless lost, from start to departure. */
+    uint64_t held_ns = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t start_ns = jobs[i].start_ns;
+        const uint64_t down_ns =
+            start_ns == SIM_NEVER ? start_ns : first_down(intervals, interval_count, start_ns);
+        const uint64_t until_ns =
+            jobs[i].departure_ns == SIM_NEVER ? down_ns : jobs[i].departure_ns;
+        held_ns += start_ns == SIM_NEVER ? 0 : until_ns - start_ns;
+    }
+    assert_int_equal(fifo.busy_ns, held_ns);
+    const uint64_t end_ns = jobs[count - 1].arrive_ns + 100000;
+    const double utilization = (double)held_ns / ((double)end_ns * server_count);
+    assert_true(fabs(fifo_utilization(&fifo, end_ns) - utilization) < 1e-12);
 }
 
 static void test_a_fifo_with_outages_serves_as_its_twin_does(void **state)
@@ -271,6 +297,26 @@ static void test_a_fifo_with_outages_serves_as_its_twin_does(void **state)
             expect_fifo_through(seed, server_counts[i], server_counts[i] + 3);
         }
     }
+}
+
+static void test_a_dead_server_is_idle(void **state)
+{
+    (void)state;
+    const struct outage_interval down = {.from_ns = 100, .until_ns = 200, .kind = OUTAGE_DOWN};
+    struct outage outage;
+    struct fifo fifo;
+    assert_int_equal(outage_init(&outage, &down, 1), OUTAGE_OK);
+    fifo_init(&fifo, 1, 3, memory);
+    const struct fifo_visit killed = fifo_serve_through(&fifo, &outage, 50, 100);
+    assert_int_equal(killed.start_ns, 50);
+    assert_int_equal(killed.departure_ns, SIM_NEVER);
+    assert_int_equal(fifo_serve_through(&fifo, &outage, 60, 1).start_ns, SIM_NEVER);
+    assert_int_equal(fifo_count(&fifo, 60), 2);
+    assert_int_equal(fifo_serve_through(&fifo, &outage, 150, 1).start_ns, SIM_NEVER);
+    assert_int_equal(fifo_count(&fifo, 150), 0);
+    assert_true(fabs(fifo_utilization(&fifo, 150) - 50.0 / 150.0) < 1e-12);
+    assert_int_equal(fifo_serve_through(&fifo, &outage, 200, 7).departure_ns, 207);
+    assert_int_equal(fifo.losses, 3);
 }
 
 /* ---- link ---- */
@@ -524,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_a_fifo_serves_as_its_twin_does),
         cmocka_unit_test(test_visits_without_service_start_and_end_at_once),
         cmocka_unit_test(test_a_fifo_with_outages_serves_as_its_twin_does),
+        cmocka_unit_test(test_a_dead_server_is_idle),
         cmocka_unit_test(test_bytes_take_turns_on_the_wire_then_travel),
         cmocka_unit_test(test_a_station_serves_as_its_twin_does),
         cmocka_unit_test(test_sharing_divides_the_servers_equally),
