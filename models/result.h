@@ -116,8 +116,8 @@ struct result {
     /* Facts of this machine and run: different at each run. */
     struct {
         uint32_t threads;
-        bool plain; /* The plain scheduler. */
-        double wall_s;      /* Of the run itself, without building. */
+        bool plain;    /* The plain scheduler. */
+        double wall_s; /* Of the run itself, without building. */
         double build_s;
         double wall_s_per_simulated_s;
         double events_per_s;

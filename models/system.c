@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NEAR_SPARE 32u /* One in so many more clients than are connected: those that come and go. */
+#define NEAR_SPARE 32u /* One in so many more clients than are connected: those that come and go.  \
+                        */
 #define INTERVALS_MAX 2000u
 #define LOCATION_SERVERS_MAX 4096u
 #define LOCATION_SLOTS_MAX (1u << 20)
@@ -169,8 +170,7 @@ static bool system_check(const struct system *system, char error[256])
 static double far_share(const struct system *system)
 {
     const struct plan_population *population = &system->plan.population;
-    double near_offline =
-        1 - (double)system->setup.online / (double)system->world.client_count;
+    double near_offline = 1 - (double)system->setup.online / (double)system->world.client_count;
     double far = (population->offline_share - near_offline) / (1 - near_offline);
     return far > 0 ? far : 0;
 }
@@ -186,8 +186,8 @@ static void setup_population(struct system *system)
         online += (uint64_t)((double)(system->world.client_count - system->world.near) *
                              (system->world.near == population->users ? share : 1));
     }
-    setup->online = (uint32_t)(online < system->world.client_count ? online
-                                                                   : system->world.client_count);
+    setup->online =
+        (uint32_t)(online < system->world.client_count ? online : system->world.client_count);
     static const uint8_t transports[] = {TRANSPORT_WEBSOCKET, TRANSPORT_LONG_POLL, TRANSPORT_POLL};
     setup->client = client_config_default(transports[plan->client.transport]);
     setup->client.window = 1; /* One's messages in the order written, also when one is refused. */
@@ -233,8 +233,7 @@ static void nodes_create(struct system *system)
 {
     struct world *world = &system->world;
     uint32_t gateways = world->count[CLASS_GATEWAY];
-    system->populations =
-        calloc(world->count[CLASS_POPULATION], sizeof *system->populations);
+    system->populations = calloc(world->count[CLASS_POPULATION], sizeof *system->populations);
     system->servers = calloc(gateways + world->count[CLASS_FANOUT], sizeof *system->servers);
     system->shards = calloc(world->count[CLASS_REDIS], sizeof *system->shards);
     CHECK(system->populations != NULL && system->servers != NULL && system->shards != NULL);
@@ -248,8 +247,8 @@ static void nodes_create(struct system *system)
     for (uint32_t i = 0; i < gateways + world->count[CLASS_FANOUT]; i++) {
         bool gateway = i < gateways;
         system->servers[i] =
-            server_create(world, gateway ? CLASS_GATEWAY : CLASS_FANOUT,
-                          gateway ? i : i - gateways, &system->workload, system->scratch);
+            server_create(world, gateway ? CLASS_GATEWAY : CLASS_FANOUT, gateway ? i : i - gateways,
+                          &system->workload, system->scratch);
     }
     for (uint32_t i = 0; i < world->count[CLASS_REDIS]; i++) {
         system->shards[i] = redis_create(world, i, world->near);
@@ -329,8 +328,8 @@ struct system *system_create(const struct plan *plan, const struct system_option
         return NULL;
     }
     world_network(world, &system->plan);
-    world->usage = pages_allocate((size_t)node_count(world) * world->interval_count *
-                                  sizeof *world->usage);
+    world->usage =
+        pages_allocate((size_t)node_count(world) * world->interval_count * sizeof *world->usage);
     CHECK(world->usage != NULL);
     faults_init(world);
     if (plan->run.contents) {

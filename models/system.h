@@ -23,7 +23,7 @@ struct system_trace_message {
 struct system_options {
     uint32_t threads; /* 1 or more. */
     bool plain;       /* The plain scheduler: slow, the oracle. */
-    uint32_t cells;   /* How nodes are grouped: 0 as is best; else node -> cell by a hash of this. */
+    uint32_t cells;   /* How nodes are grouped: 0 as is best; else by a hash, into so many. */
     const struct system_trace_message *trace; /* Sorted by time; borrowed; NULL: none. */
     uint32_t trace_count;
     uint32_t trace_users;

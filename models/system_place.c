@@ -67,8 +67,8 @@ static void place_gateway(struct system *system, uint32_t gateway, struct server
             uint64_t conn_id = server_place(system->servers[gateway], scratch, client,
                                             FIRST_POSITION, idle_ns, &worker);
             if (conn_id != 0) {
-                population_place(system->populations[p], client, gateway, conn_id,
-                                 FIRST_POSITION, idle_ns);
+                population_place(system->populations[p], client, gateway, conn_id, FIRST_POSITION,
+                                 idle_ns);
             }
         }
     }
@@ -84,7 +84,8 @@ static uint32_t pending(const struct system *system, uint32_t client)
     /* What goes to those offline is fetched by those who log in. */
     double mean = population->offline_share * population->message_rate_per_s *
                   plan_recipients(&system->plan) / logins_per_s;
-    double draw = dist_value(&system->setup.exponential, rng_draw(&system->pending, client, 0).word[0]);
+    double draw =
+        dist_value(&system->setup.exponential, rng_draw(&system->pending, client, 0).word[0]);
     return (uint32_t)(mean * draw < PENDING_MAX ? mean * draw : PENDING_MAX);
 }
 

@@ -44,10 +44,14 @@ static const struct {
     const char *name;
     const char *unit;
 } resource_names[RESOURCE_COUNT] = {
-    [RESOURCE_CPU] = {"cpu", "share"},         [RESOURCE_NIC_IN] = {"nic_in", "B/s"},
-    [RESOURCE_NIC_OUT] = {"nic_out", "B/s"},   [RESOURCE_DISK_IO] = {"disk_io", "B/s"},
-    [RESOURCE_DISK_SPACE] = {"disk_space", "B"}, [RESOURCE_MEMORY] = {"memory", "B"},
-    [RESOURCE_CONNECTIONS] = {"connections", "1"}, [RESOURCE_QUOTA] = {"quota", "1/s"},
+    [RESOURCE_CPU] = {"cpu", "share"},
+    [RESOURCE_NIC_IN] = {"nic_in", "B/s"},
+    [RESOURCE_NIC_OUT] = {"nic_out", "B/s"},
+    [RESOURCE_DISK_IO] = {"disk_io", "B/s"},
+    [RESOURCE_DISK_SPACE] = {"disk_space", "B"},
+    [RESOURCE_MEMORY] = {"memory", "B"},
+    [RESOURCE_CONNECTIONS] = {"connections", "1"},
+    [RESOURCE_QUOTA] = {"quota", "1/s"},
 };
 
 /* The batches' own estimates: their mean is the interval's middle only where all have samples. */
@@ -94,8 +98,8 @@ static void stage_result(const struct system *system, enum stage stage, struct h
         .max_ns = (double)all->max,
     };
     for (uint32_t q = 0; q < RESULT_QUANTILES; q++) {
-        result->quantile_ns[q] = estimate((double)histogram_quantile(all, result_quantiles[q]),
-                                          quantiles[q], count);
+        result->quantile_ns[q] =
+            estimate((double)histogram_quantile(all, result_quantiles[q]), quantiles[q], count);
     }
     for (uint32_t i = 0; i < CDF_POINTS && all->count > 0; i++) {
         double ns = pow(10, 3 + 8.0 * i / (CDF_POINTS - 1));
@@ -178,8 +182,7 @@ static void tier_series(const struct system *system, enum infra_class class,
                 &world->usage[(size_t)(world->base[class] + i) * count + interval];
             busy_ns += (double)usage->busy_ns;
             visits += usage->visits;
-            busiest_ns =
-                (double)usage->busy_ns > busiest_ns ? (double)usage->busy_ns : busiest_ns;
+            busiest_ns = (double)usage->busy_ns > busiest_ns ? (double)usage->busy_ns : busiest_ns;
         }
         double all_ns = span_ns * tier->servers;
         tier->cpu_mean[interval] = (float)(busy_ns / (all_ns * world->count[class]));
@@ -223,9 +226,13 @@ static void tiers_result(const struct system *system, struct result *result)
     static const char *const names[CLASS_COUNT] = {"population", "gateway", "fanout", "kafka",
                                                    "cassandra",  "redis",   "push"};
     const struct plan *plan = &system->plan;
-    const uint32_t servers[CLASS_COUNT] = {
-        1, plan->gateway.cores, plan->fanout.cores,
-        plan->kafka.network_threads + plan->kafka.io_threads, plan->cassandra.cores, 1, 1};
+    const uint32_t servers[CLASS_COUNT] = {1,
+                                           plan->gateway.cores,
+                                           plan->fanout.cores,
+                                           plan->kafka.network_threads + plan->kafka.io_threads,
+                                           plan->cassandra.cores,
+                                           1,
+                                           1};
     double highest = 0;
     for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
         struct result_tier *tier = &result->tiers[class];

@@ -105,8 +105,9 @@ static const struct result_resource *binding(const struct result *result)
     return resource->present ? resource : NULL;
 }
 
-/* The busiest node of all, where it is full and the binding resource's mean does not say so. */
-static void say_hottest(struct text *text, const struct result *result)
+/* The busiest node of all, where it is full and what was `named` does not say so. */
+static void say_hottest(struct text *text, const struct result *result,
+                        const struct result_resource *named)
 {
     double most = SCREEN_FULL;
     const struct result_tier *hot_tier = NULL;
@@ -121,7 +122,7 @@ static void say_hottest(struct text *text, const struct result *result)
             }
         }
     }
-    if (hot == NULL || (hot == binding(result) && hot->utilization_mean >= SCREEN_FULL)) {
+    if (hot == NULL || (hot == named && hot->utilization_mean >= SCREEN_FULL)) {
         return;
     }
     char percent[HUMANE_SIZE];
@@ -129,9 +130,52 @@ static void say_hottest(struct text *text, const struct result *result)
         screen_resource(hot->name), humane_percent(hot->utilization_max, percent));
 }
 
+/* What passes through, and can be full; memory, disk and connections only fill up. */
+static bool is_flow(const struct result_resource *resource)
+{
+    static const char *const names[] = {"cpu", "nic_in", "nic_out", "disk_io", "quota"};
+    bool flow = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        flow = flow || (resource->present && strcmp(resource->name, names[i]) == 0);
+    }
+    return flow;
+}
+
+/* An overload is a matter of the station that is fullest, whatever else does not fit. Returns it.
+ */
+static const struct result_resource *say_fullest_station(struct text *text,
+                                                         const struct result *result)
+{
+    const struct result_tier *tier = NULL;
+    const struct result_resource *fullest = NULL;
+    for (uint32_t t = 0; t < RESULT_TIERS; t++) {
+        for (uint32_t r = 0; r < RESULT_RESOURCES; r++) {
+            const struct result_resource *resource = &result->tiers[t].resources[r];
+            if (is_flow(resource) &&
+                (fullest == NULL || resource->utilization_mean > fullest->utilization_mean)) {
+                tier = &result->tiers[t];
+                fullest = resource;
+            }
+        }
+    }
+    if (fullest == NULL) {
+        return NULL;
+    }
+    char percent[HUMANE_SIZE];
+    humane_percent(fullest->utilization_mean, percent);
+    if (fullest->utilization_mean >= SCREEN_NEAR) {
+        say(text, "%s %s binds at %s; ", tier->name, screen_resource(fullest->name), percent);
+    } else {
+        say(text, "no tier is full (%s %s %s); ", tier->name, screen_resource(fullest->name),
+            percent);
+    }
+    return fullest;
+}
+
 static void say_overload(struct text *text, const struct result *result)
 {
     char grows[HUMANE_SIZE];
+    const struct result_resource *fullest = say_fullest_station(text, result);
     if (result->unfinished_growth_per_s > 0) {
         say(text, "unfinished grows by %s msg/s; ",
             humane_count(result->unfinished_growth_per_s, grows));
@@ -140,6 +184,7 @@ static void say_overload(struct text *text, const struct result *result)
         "%" PRIu64 " messages never finished: no steady state, latencies below are of those that "
         "finished.",
         result->unfinished);
+    say_hottest(text, result, fullest);
 }
 
 /* "cassandra cpu binds at 63%" */
@@ -172,17 +217,14 @@ static void put_headline(const struct screen *screen)
     } else if (result->overloaded) {
         colour = SCREEN_RED;
         say(&text, "OVERLOADED: ");
-        say_binding(&text, result);
-        say(&text, "; ");
         say_overload(&text, result);
-        say_hottest(&text, result);
     } else {
         bool fits = resource == NULL || resource->utilization_mean < 1;
         colour = fits ? SCREEN_GREEN : SCREEN_YELLOW;
         say_binding(&text, result);
         say(&text, "%s%s.", fits ? "; the system keeps up" : ": it does not fit; messages keep up",
             result->partial ? " so far" : "");
-        say_hottest(&text, result);
+        say_hottest(&text, result, resource);
     }
     put_wrapped(screen, colour, text.bytes, 3);
 }

@@ -72,11 +72,12 @@ void fifo_place_many(struct fifo *fifo, uint64_t free_ns);
 bool fifo_admit(struct fifo *fifo, uint64_t now_ns);
 void fifo_note_waiting(struct fifo *fifo, uint64_t start_ns);
 
-/* The earliest server will be free at `free_ns` instead: sorts it in among the others. */
+/* The earliest server will be free at `free_ns` instead: sorts it in among the others. Without
+ * branches, since nobody could predict them: the greater of two is carried on to the next. */
 static inline void fifo_place(struct fifo *fifo, uint64_t free_ns)
 {
-    const uint32_t other_count = fifo->server_count - 1;
-    if (other_count == 0 || free_ns <= fifo->memory[0]) {
+    const uint32_t other_count = fifo->server_count - 1u;
+    if (other_count == 0) {
         fifo->free_ns = free_ns;
         return;
     }
@@ -85,12 +86,14 @@ static inline void fifo_place(struct fifo *fifo, uint64_t free_ns)
         return;
     }
     uint64_t *others = fifo->memory;
-    fifo->free_ns = others[0];
-    uint32_t i = 1;
-    for (; i < other_count && others[i] < free_ns; i++) {
-        others[i - 1] = others[i];
+    uint64_t carried_ns = free_ns > others[0] ? free_ns : others[0];
+    fifo->free_ns = free_ns > others[0] ? others[0] : free_ns;
+    for (uint32_t i = 1; i < other_count; i++) {
+        const uint64_t other_ns = others[i];
+        others[i - 1] = carried_ns > other_ns ? other_ns : carried_ns;
+        carried_ns = carried_ns > other_ns ? carried_ns : other_ns;
     }
-    others[i - 1] = free_ns;
+    others[other_count - 1] = carried_ns;
 }
 
 static inline void fifo_tally(struct fifo *fifo, uint64_t wait_ns, uint64_t held_ns)

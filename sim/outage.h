@@ -6,8 +6,8 @@
  *     DOWN   the process is dead; whatever was in it is lost. Work that a DOWN meets never ends.
  *     PAUSE  the process stands still (a long garbage collection, a frozen virtual machine); work
  *            is suspended and goes on afterwards.
- *     SLOW   work takes stretch_milli / 1000 times as long while it lasts; what one interval does of
- *            a work that goes on after it is rounded down to whole ns.
+ *     SLOW   work takes stretch_milli / 1000 times as long while it lasts; what one interval does
+ * of a work that goes on after it is rounded down to whole ns.
  *
  * The schedule has a cursor. Time asked about may go forward only: no function may be asked about a
  * time before the latest outage_pass(). Questions about later times don't move the cursor, so a

@@ -277,6 +277,7 @@ static void bind(struct judge *judge, struct sent *sent, struct known *known, co
         judge_violate(judge, JUDGE_NO_DUPLICATES,
                       "message " WHOSE " has id %" PRIu64 " %s, but had %" PRIu64 " before",
                       WHOSE_OF(sent), known->id, where, sent->id);
+        return;
     }
     if (known->sent != NULL && known->sent != sent) {
         judge_violate(judge, JUDGE_IDS, "id %" PRIu64 " names both " WHOSE " and " WHOSE, known->id,

@@ -48,7 +48,10 @@ static void verdict_receipt(struct judge *judge, const struct holding *holding,
 {
     const struct sent *sent = known->sent;
     uint64_t recipient = holding->name.user;
-    if (recipient == known->sender || sent == NULL || judge_is_pulled(judge, known->channel)) {
+    bool member = judge_member(judge, known->channel, recipient, known->id, true) &&
+                  !judge_changed(judge, known, recipient);
+    if (recipient == known->sender || !member || sent == NULL ||
+        judge_is_pulled(judge, known->channel)) {
         return;
     }
     uint8_t status = holding->read_told ? FRAME_READ : FRAME_DELIVERED;

@@ -24,7 +24,7 @@ struct workload {
     uint64_t users;
     uint64_t groups;
     double group_share;
-    bool strict; /* One writes to groups one is in: for runs whose backends know who is. */
+    bool strict;      /* One writes to groups one is in: for runs whose backends know who is. */
     double far_share; /* Of recipients: those far away. */
     double zipf_offset;
     double zipf_log; /* ln((near + offset) / offset); 0: activity is even. */

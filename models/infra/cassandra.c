@@ -2,6 +2,7 @@
 #include "models/infra/cassandra.h"
 
 #include "models/infra/cassandra_state.h"
+#include "models/infra/faults.h"
 #include "sim/pages.h"
 
 #include <stdlib.h>
@@ -59,17 +60,26 @@ uint32_t cassandra_answers(const struct call *call)
     return (call->op & 0xfff) == STORE_MESSAGE && call->entry.more != 0 ? 2 : 1;
 }
 
+bool cassandra_reaches(const struct world *world, uint32_t from, uint32_t to, uint64_t now_ns)
+{
+    uint64_t known_ns = now_ns > CASSANDRA_KNOWN_NS ? now_ns - CASSANDRA_KNOWN_NS : 0;
+    if (!world_is_up(world, to, known_ns)) {
+        return false;
+    }
+    /* A packet with the best of luck: it is lost in a partition alone. */
+    return world->cuts == NULL || cuts_delay(world, from, to, known_ns, UINT64_MAX) != SIM_NEVER;
+}
+
 /* The replica that a driver asks: near, or else any that is up; UINT32_MAX if none is. */
 static uint32_t coordinator_choose(struct peer *peer, const struct call *call, uint64_t now_ns)
 {
     const struct world *world = peer->world;
-    uint64_t known_ns = now_ns > CASSANDRA_KNOWN_NS ? now_ns - CASSANDRA_KNOWN_NS : 0;
     uint64_t key = cassandra_key(call);
     uint32_t up[RANKS_MAX];
     uint32_t count = 0;
     for (uint32_t rank = 0; rank < world->plan->cassandra.replication; rank++) {
         uint32_t node = cassandra_replica(world, key, rank);
-        if (!world_is_up(world, node, known_ns)) {
+        if (!cassandra_reaches(world, peer->node, node, now_ns)) {
             continue;
         }
         if (world->zones[node] == peer->zone) {
@@ -265,7 +275,7 @@ static bool ring_init(struct cassandra_ring *ring, struct world *world)
     phases_init(ring, plan);
     claims_init(ring, plan, speed);
     shares_init(ring, plan, speed);
-    ring->faultless = true;
+    ring->faultless = world->cuts == NULL;
     for (uint32_t i = 0; i < ring->node_count; i++) {
         ring->faultless &= world->outages[world->base[CLASS_CASSANDRA] + i] == NULL;
     }

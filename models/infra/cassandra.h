@@ -16,11 +16,12 @@
  * request, half at the answer. Pauses for garbage collection are part of a node's outages; unlike
  * faults, nobody but the node knows of them.
  *
- * Who is dead is known to drivers and coordinators a second later. Fewer live replicas than must
- * answer: CHAT_ERR_FAILED (unavailable). coordinator_max operations under way: CHAT_ERR_FAILED at
- * once (overloaded). No quorum within write_timeout or read_timeout, to the next quarter of a
- * second: CHAT_ERR_UNKNOWN. A claim that another coordinator's ballot overtook: CHAT_ERR_UNKNOWN.
- * A coordinator that dies answers nothing: the host has its own timeout.
+ * Who is dead, or behind a partition, is known to drivers and coordinators a second later, and not
+ * asked. Fewer replicas in reach than must answer: CHAT_ERR_FAILED (unavailable). coordinator_max
+ * operations under way: CHAT_ERR_FAILED at once (overloaded). No quorum within write_timeout or
+ * read_timeout, to the next quarter of a second: CHAT_ERR_UNKNOWN. A claim that another
+ * coordinator's ballot overtook: CHAT_ERR_UNKNOWN. A coordinator that dies answers nothing: the
+ * host has its own timeout.
  *
  * In capacity runs nothing is held: writes and claims are CHAT_OK, and a read is one plain reply
  * with value 1 (a host makes up the rows). What a dead replica missed it replays afterwards, one

@@ -72,7 +72,6 @@ void hints_tick(struct sim_context *context, struct cassandra *node, uint64_t no
 {
     struct hints *hints = contents_hints(node);
     const struct world *world = node->peer.world;
-    uint64_t known_ns = now_ns > CASSANDRA_KNOWN_NS ? now_ns - CASSANDRA_KNOWN_NS : 0;
     uint32_t sent = 0;
     for (uint32_t i = 0; i < hints->count && sent < HINTS_A_TICK;) {
         struct hint *hint = &hints->list[i];
@@ -81,7 +80,8 @@ void hints_tick(struct sim_context *context, struct cassandra *node, uint64_t no
             continue;
         }
         i++;
-        if (!world_is_up(world, world->base[CLASS_CASSANDRA] + hint->index, known_ns)) {
+        if (!cassandra_reaches(world, node->peer.node, world->base[CLASS_CASSANDRA] + hint->index,
+                               now_ns)) {
             continue;
         }
         struct call call = hint->call;

@@ -224,9 +224,9 @@ static void ask_all(struct sim_context *context, struct cassandra *node, uint64_
                     const struct operation *operation, const struct call *call)
 {
     const struct world *world = node->peer.world;
-    uint64_t known_ns = depart_ns > CASSANDRA_KNOWN_NS ? depart_ns - CASSANDRA_KNOWN_NS : 0;
     for (uint32_t i = 0; i < node->ring->node_count; i++) {
-        bool up = world_is_up(world, world->base[CLASS_CASSANDRA] + i, known_ns);
+        bool up =
+            cassandra_reaches(world, node->peer.node, world->base[CLASS_CASSANDRA] + i, depart_ns);
         if (i != node->peer.index && up) {
             operation_ask(context, node, i, FLAGS_MAKE(operation->flags >> 8, operation->round, 0),
                           depart_ns, call);
@@ -378,11 +378,11 @@ uint8_t operation_live(const struct cassandra *node, uint32_t first, uint64_t no
 {
     const struct cassandra_ring *ring = node->ring;
     uint32_t live = (1u << ring->replication) - 1;
-    uint64_t known_ns = now_ns > CASSANDRA_KNOWN_NS ? now_ns - CASSANDRA_KNOWN_NS : 0;
     for (uint32_t rank = 0; !ring->faultless && rank < ring->replication; rank++) {
         uint32_t index = ring_index(ring, first, rank);
         uint32_t other = ring->world->base[CLASS_CASSANDRA] + index;
-        if (index != node->peer.index && !world_is_up(ring->world, other, known_ns)) {
+        if (index != node->peer.index &&
+            !cassandra_reaches(ring->world, node->peer.node, other, now_ns)) {
             live &= ~(1u << rank);
         }
     }
@@ -524,9 +524,8 @@ void cassandra_prefetch(const void *state, const struct sim_event *event)
     __builtin_prefetch(node + offsetof(struct cassandra, cpu), 1);
     if (event->kind == EV_INNER2 || event->kind == EV_TICK2) {
         uint32_t slot = (uint32_t)event->data[0] & (SLOTS_INLINE - 1);
-        __builtin_prefetch(node + offsetof(struct cassandra, operations) +
-                               slot * sizeof(struct operation),
-                           1);
+        __builtin_prefetch(
+            node + offsetof(struct cassandra, operations) + slot * sizeof(struct operation), 1);
         return;
     }
     __builtin_prefetch(node + offsetof(struct cassandra, cpu_memory), 1);

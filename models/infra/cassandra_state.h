@@ -43,7 +43,8 @@
 /* event.flags of EV_INNER and EV_INNER2: the device in the high byte, and in the low one: */
 #define FLAGS_RANK(flags) ((uint32_t)(flags)&7u)
 #define FLAGS_ROUND(flags) ((uint32_t)(flags) >> 3 & 15u)
-#define FLAGS_MAKE(device, round, rank) ((uint16_t)((device) << 8 | (round) << 3 | (rank)))
+#define FLAGS_MAKE(device, round, rank)                                                            \
+    ((uint16_t)((uint32_t)(device) << 8 | (uint32_t)(round) << 3 | (uint32_t)(rank)))
 
 enum claim_phase { PHASE_NONE, PHASE_PREPARE, PHASE_READ, PHASE_PROPOSE, PHASE_COMMIT };
 
@@ -101,7 +102,7 @@ struct cassandra_ring {
     double read_hold;     /* Factors: slots beyond 64 are 64 faster ones. */
     double write_hold;    /* 0: write slots never bind. */
     uint64_t compact_ps;  /* CPU a byte written. */
-    bool faultless;       /* Nobody is ever dead. */
+    bool faultless;       /* Nobody is ever dead or cut off. */
     bool contents; /* Then each node has them. Told here, as nodes have no room in hot lines. */
     struct share shares[CHAT_OPS]; /* By op; 0: the second half of STORE_MESSAGE. */
     struct share claims[ROUND_COMMIT + 1];
@@ -167,6 +168,9 @@ static inline uint32_t ring_index(const struct cassandra_ring *ring, uint32_t fi
     uint32_t index = first + rank;
     return index < ring->node_count ? index : index - ring->node_count;
 }
+
+/* Is `to` up and in reach, as far as `from` knows by now? */
+bool cassandra_reaches(const struct world *world, uint32_t from, uint32_t to, uint64_t now_ns);
 
 /* -- cassandra_node.c ---------------------------------------------------------------------------
  */

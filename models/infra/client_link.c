@@ -48,8 +48,7 @@ void client_link_send(struct sim_context *context, struct peer *peer, uint32_t c
         uint32_t unit = client_unit(event->time_ns);
         if ((int32_t)(*last - unit) >= 0 && *last != 0) {
             unit = *last + 1;
-            event->time_ns += (uint64_t)(unit - client_unit(event->time_ns))
-                              << ORDER_SHIFT;
+            event->time_ns += (uint64_t)(unit - client_unit(event->time_ns)) << ORDER_SHIFT;
         }
         *last = unit;
     }

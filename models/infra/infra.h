@@ -276,7 +276,7 @@ struct stats_point {
 struct stats {
     uint64_t counters[COUNTER_COUNT]; /* In the measured time. */
     uint64_t total[COUNTER_COUNT];    /* From the start to the very end, drain included. */
-    struct stats_point *series; /* interval_count of them. */
+    struct stats_point *series;       /* interval_count of them. */
     struct histogram stages[BATCHES][STAGE_COUNT];
 };
 
@@ -312,11 +312,11 @@ struct world {
     struct dist in_zone; /* One way, ns. */
     struct dist between_zones;
     struct dist access[PLAN_ACCESS_COUNT];
-    uint32_t access_cut[2]; /* Shares of the first and of the first two kinds, of 2^32. */
-    uint32_t near;          /* Users modelled one by one. */
-    uint32_t client_count;  /* Their devices. */
-    uint32_t clients_each;  /* In a population node. */
-    uint32_t devices_per_user; /* At most. */
+    uint32_t access_cut[2];     /* Shares of the first and of the first two kinds, of 2^32. */
+    uint32_t near;              /* Users modelled one by one. */
+    uint32_t client_count;      /* Their devices. */
+    uint32_t clients_each;      /* In a population node. */
+    uint32_t devices_per_user;  /* At most. */
     uint32_t base[CLASS_COUNT]; /* First node id of each class. */
     uint32_t count[CLASS_COUNT];
     const struct outage_interval **outages; /* By node id: its schedule, sorted; or NULL. */
@@ -357,8 +357,8 @@ struct peer {
  * (not before now) when its NIC is free, and reaches `to` a latency later, or is lost. */
 void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
               uint32_t bytes, struct sim_event *event);
-/* How long what is handed to the NIC waits and takes to be sent: its queue is that of now, since what
- * departs later must not hold up what departs before it. */
+/* How long what is handed to the NIC waits and takes to be sent: its queue is that of now, since
+ * what departs later must not hold up what departs before it. */
 static inline uint64_t nic_send(struct peer *peer, uint64_t now_ns, uint32_t bytes)
 {
     uint64_t start_ns = now_ns > peer->out_free_ns ? now_ns : peer->out_free_ns;

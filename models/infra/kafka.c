@@ -87,7 +87,7 @@ static void prefetch_early(const void *state, const struct sim_event *event, uin
         return;
     }
     if (partition->head != KAFKA_NONE) {
-        __builtin_prefetch(&broker->slots[partition->head], 1);
+        __builtin_prefetch(&broker->next[partition->head], 1);
     }
     if (partition->owner != KAFKA_NONE) {
         __builtin_prefetch(&broker->links[partition->owner], 1);
@@ -97,9 +97,7 @@ static void prefetch_early(const void *state, const struct sim_event *event, uin
 static void prefetch(const void *state, const struct sim_event *event)
 {
     const struct kafka_broker *broker = state;
-    if (event->kind == EV_CALL && broker->free_slot != KAFKA_NONE) {
-        __builtin_prefetch(&broker->slots[broker->free_slot], 1);
-    } else if (event->kind == EV_ROUTE) {
+    if (event->kind == EV_ROUTE) {
         __builtin_prefetch(
             &broker->gateways[event->flags / broker->peer.world->plan->gateway.cores], 1);
     }
@@ -122,6 +120,7 @@ struct layout {
     size_t gateways;
     size_t answers;
     size_t slots;
+    size_t next;
     size_t rings;
     size_t size;
 };
@@ -172,6 +171,7 @@ static struct layout layout_of(const struct kafka *kafka, uint32_t index)
     layout.gateways = layout_add(&layout, world->count[CLASS_GATEWAY], sizeof(struct kafka_link));
     layout.answers = layout_add(&layout, hosts, sizeof(struct kafka_answers));
     layout.slots = layout_add(&layout, 2 * (size_t)held_limit(kafka), sizeof(struct kafka_slot));
+    layout.next = layout_add(&layout, 2 * (size_t)held_limit(kafka), sizeof(uint32_t));
     layout.rings = layout_add(&layout, kafka->replication * ring_places(kafka), sizeof(uint64_t));
     return layout;
 }
@@ -241,6 +241,7 @@ static struct kafka_broker *broker_create(struct kafka *kafka, uint32_t index)
     broker->gateways = (struct kafka_link *)(memory + layout.gateways);
     broker->answers = (struct kafka_answers *)(memory + layout.answers);
     broker->slots = (struct kafka_slot *)(memory + layout.slots);
+    broker->next = (uint32_t *)(memory + layout.next);
     broker->free_slot = KAFKA_NONE;
     broker->held_limit = held_limit(kafka);
     broker->slot_count = 2 * broker->held_limit;

@@ -5,7 +5,11 @@ uint32_t kafka_slot_take(struct kafka_broker *broker)
 {
     uint32_t slot = broker->free_slot;
     if (slot != KAFKA_NONE) {
-        broker->free_slot = broker->slots[slot].next;
+        broker->free_slot = broker->next[slot];
+        if (broker->free_slot != KAFKA_NONE) { /* The one after the next will be wanted soon. */
+            uint32_t soon = broker->next[broker->free_slot];
+            __builtin_prefetch(&broker->slots[soon != KAFKA_NONE ? soon : slot], 1);
+        }
     } else if (broker->fresh_slot < broker->slot_count) {
         slot = broker->fresh_slot++;
     } else {
@@ -22,7 +26,7 @@ void kafka_slot_free(struct kafka_broker *broker, uint32_t slot)
 {
     CHECK(broker->held > 0);
     broker->held--;
-    broker->slots[slot].next = broker->free_slot;
+    broker->next[slot] = broker->free_slot;
     broker->free_slot = slot;
 }
 
@@ -96,7 +100,6 @@ static uint32_t append(struct kafka_broker *broker, struct kafka_home *home,
         .token = call->token,
         .source = call->source,
         .bytes = bytes,
-        .next = KAFKA_NONE,
         .appended = stamp_of(done_ns),
         .worker = (uint8_t)worker,
         .unanswered = (call->op & KAFKA_UNANSWERED) == 0,

@@ -4,11 +4,11 @@
 
 void kafka_readable(struct kafka_broker *broker, struct kafka_partition *partition, uint32_t index)
 {
-    broker->slots[index].next = KAFKA_NONE;
+    broker->next[index] = KAFKA_NONE;
     if (partition->head == KAFKA_NONE) {
         partition->head = index;
     } else {
-        broker->slots[partition->tail].next = index;
+        broker->next[partition->tail] = index;
     }
     partition->tail = index;
     if (partition->cursor_offset == partition->end_offset) {
@@ -100,7 +100,7 @@ void kafka_deliver(struct sim_context *context, struct kafka_broker *broker,
         if (!record_send(context, broker, partition, link, at_ns)) {
             return; /* Dying: a successor sends it. */
         }
-        partition->cursor = broker->slots[partition->cursor].next;
+        partition->cursor = broker->next[partition->cursor];
         partition->cursor_offset++;
         partition->used++;
         link->used++;
@@ -124,7 +124,7 @@ static void let_go(struct kafka_broker *broker, struct kafka_partition *partitio
 {
     while (partition->head_offset < position && partition->head != KAFKA_NONE) {
         uint32_t index = partition->head;
-        uint32_t next = broker->slots[index].next;
+        uint32_t next = broker->next[index];
         if (partition->cursor == index) { /* An owner before this one had got farther. */
             partition->cursor = next;
             partition->cursor_offset++;

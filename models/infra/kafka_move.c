@@ -117,7 +117,7 @@ static void hand_partition(struct sim_context *context, struct kafka_broker *bro
         };
         EVENT_WRITE(&event, &handed);
         sim_send(context, &event);
-        uint32_t next = slot->next;
+        uint32_t next = broker->next[partition->head];
         kafka_slot_free(broker, partition->head);
         partition->head = next;
         partition->head_offset++;
@@ -278,7 +278,6 @@ void kafka_on_handed(struct sim_context *context, struct kafka_broker *broker,
         .entry = handed.entry,
         .source = KAFKA_NONE,
         .bytes = handed.bytes,
-        .next = KAFKA_NONE,
         .appended = stamp_of(sim_context_now(context)),
     };
     kafka_readable(broker, partition, index);

@@ -17,11 +17,9 @@ struct request {
 _Static_assert(sizeof(struct request) == 64, "one cache line");
 
 struct kafka_producer {
-    const struct world *world;
     size_t size_bytes;
     uint32_t broker_count;
-    uint32_t record_bytes;
-    uint64_t unused[5];
+    uint32_t unused[13];
     struct request requests[]; /* By broker. */
 };
 
@@ -42,11 +40,8 @@ struct kafka_producer *kafka_producer_create(const struct world *world)
     if (producer == NULL) {
         return NULL;
     }
-    producer->world = world;
     producer->size_bytes = size_bytes;
     producer->broker_count = broker_count;
-    producer->record_bytes =
-        (uint32_t)(plan->record_overhead_bytes + plan->key_bytes) + KAFKA_ENTRY_BYTES;
     return producer;
 }
 
@@ -103,7 +98,7 @@ static void answer_self(struct sim_context *context, const struct peer *peer, ui
 void kafka_produce(struct kafka_producer *producer, struct sim_context *context, struct peer *peer,
                    uint32_t worker, uint64_t depart_ns, const struct call *call)
 {
-    const struct world *world = producer->world;
+    const struct world *world = peer->world;
     const struct plan_kafka *plan = &world->plan->kafka;
     uint64_t now_ns = sim_context_now(context);
     uint32_t partition = kafka_partition(world, call->entry.first, call->entry.second);
@@ -120,8 +115,9 @@ void kafka_produce(struct kafka_producer *producer, struct sim_context *context,
     } else if (request->arrive_ns != SIM_NEVER) {
         request->arrive_ns++; /* A nanosecond between two records keeps their order. */
     }
-    uint32_t bytes = producer->record_bytes + call->entry.size_bytes;
-    uint64_t batch = (uint64_t)1 << partition / producer->broker_count % 64;
+    uint32_t bytes = (uint32_t)(plan->record_overhead_bytes + plan->key_bytes) + KAFKA_ENTRY_BYTES +
+                     call->entry.size_bytes;
+    uint64_t batch = (uint64_t)1 << partition / world->count[CLASS_KAFKA] % 64;
     if ((request->batches & batch) == 0) {
         request->batches |= batch;
         sent.op |= KAFKA_HEADS;

@@ -60,8 +60,11 @@ void kafka_advance(struct sim_context *context, struct kafka_broker *broker,
     const struct plan_kafka *plan = &broker->peer.world->plan->kafka;
     bool short_of = plan->acks == PLAN_ACKS_ALL && home->sync_count + 1 < plan->min_insync;
     enum chat_err err = short_of ? CHAT_ERR_UNKNOWN : CHAT_OK;
-    for (uint64_t i = 0; i < AHEAD_NEAR; i++) {
+    for (uint64_t i = 0; i < AHEAD_FAR; i++) {
         look_far(broker, home, home->high_seq + i, high_seq);
+    }
+    for (uint64_t i = 0; i < AHEAD_NEAR; i++) {
+        look_near(broker, home, home->high_seq + i, high_seq);
     }
     while (home->high_seq < high_seq) {
         look_far(broker, home, home->high_seq + AHEAD_FAR, high_seq);

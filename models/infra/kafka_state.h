@@ -48,12 +48,11 @@ struct kafka_slot {
     struct packed_entry entry; /* more: stamp of when PUBLISH was asked for. */
     uint64_t token;
     uint32_t source;
-    uint32_t bytes; /* In the log: its share of a batch header included. */
-    uint32_t next;
+    uint32_t bytes;    /* In the log: its share of a batch header included. */
     uint32_t appended; /* Stamp. */
     uint8_t worker;
     bool unanswered;
-    uint16_t unused[3];
+    uint16_t unused[5];
 };
 
 struct kafka_partition {
@@ -142,6 +141,8 @@ struct kafka_broker {
     uint32_t batch_bytes;  /* A batch header. */
     uint32_t broker_count;
     struct kafka_slot *slots;
+    uint32_t *next; /* By slot: in its partition, or of those free. Apart, as it is all that a
+                       commit must see. */
     uint32_t free_slot;
     uint32_t fresh_slot; /* From here on no slot was ever used. */
     uint32_t slot_count;

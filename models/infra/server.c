@@ -8,7 +8,8 @@
 
 #define TIMER_COST_NS 500u
 #define SWEEP_NS 250000000u
-#define GATEWAY_FLIGHTS_MAX 1024u /* Operations under way in a worker: 440 messages/s x 20 ms ... */
+#define GATEWAY_FLIGHTS_MAX 1024u /* Operations under way in a worker: 440 messages/s x 20 ms ...  \
+                                   */
 #define FANOUT_FLIGHTS_MAX 16384u
 
 static const struct plan *plan_of(const struct server *server)
@@ -185,8 +186,8 @@ static void send_refresh(struct sim_context *context, struct server *server, boo
         call.key.channel = server->peer.index;
         struct sim_event event = {.kind = EV_REFRESH};
         EVENT_WRITE(&event, &call);
-        net_send(context, &server->peer, world->base[CLASS_REDIS] + shard,
-                 sim_context_now(context), 64, &event);
+        net_send(context, &server->peer, world->base[CLASS_REDIS] + shard, sim_context_now(context),
+                 64, &event);
     }
 }
 
@@ -344,8 +345,8 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
     }
     config.reserve_ms = plan->run.contents ? 1000 : 0;
     config.hybrid_threshold = plan->core.hybrid_threshold;
-    config.receipts = plan->core.receipts == PLAN_RECEIPTS_WATERMARK ? RECEIPTS_WATERMARK
-                                                                     : RECEIPTS_MESSAGE;
+    config.receipts =
+        plan->core.receipts == PLAN_RECEIPTS_WATERMARK ? RECEIPTS_WATERMARK : RECEIPTS_MESSAGE;
     config.hold_ns = plan->client.poll_hold_ns;
     config.confirm_ns = plan->core.redeliver_ns;
     config.retry_first_ns = plan->core.retry_first_ns;
@@ -366,8 +367,8 @@ static size_t calls_bytes(const struct server *server)
     return ((server->flights_max + 1) * sizeof(struct server_call) + 63) / 64 * 64;
 }
 
-/* A worker's core, calls, commits and slots lie side by side, and those of all workers in one
- * piece: on huge pages what is not used costs nothing only at the end. */
+/* A worker's core, calls, commits and slots lie side by side, on small pages: there is room for all
+ * the connections that a server may have, and what is not used costs nothing. */
 static size_t server_worker_bytes(const struct server *server, uint32_t slot_count)
 {
     size_t bytes = chat_size(&server->config) + calls_bytes(server) +
@@ -398,7 +399,7 @@ struct server *server_create(struct world *world, enum infra_class class, uint32
     server->producer = kafka_producer_create(world);
     size_t each = server_worker_bytes(server, slot_count);
     server->memory_bytes = each * server->worker_count;
-    server->memory = pages_allocate(server->memory_bytes);
+    server->memory = pages_allocate_sparse(server->memory_bytes);
     CHECK(server->producer != NULL && server->memory != NULL);
     for (uint32_t i = 0; i < server->worker_count; i++) {
         struct server_worker *w = &server->workers[i];
@@ -472,8 +473,8 @@ void server_use(const struct server *server, struct resource_use uses[RESOURCE_C
                         gateway->connection_tls_bytes;
         uses[RESOURCE_CONNECTIONS] =
             (struct resource_use){(double)connected, (double)gateway->connections_max};
-        uses[RESOURCE_MEMORY] = (struct resource_use){(double)(connected * each),
-                                                      (double)gateway->memory_bytes};
+        uses[RESOURCE_MEMORY] =
+            (struct resource_use){(double)(connected * each), (double)gateway->memory_bytes};
     }
     uses[RESOURCE_CPU] = (struct resource_use){busy, 1};
 }

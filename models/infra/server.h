@@ -28,11 +28,11 @@ struct server_call {
     uint32_t generation; /* High half of the token. */
     uint8_t op;          /* enum chat_op, or one of the two above. */
     uint8_t entry_kind;
-    int8_t err;          /* The worst so far. */
-    uint16_t answers;    /* That are still to come; 0: none under way. */
-    uint16_t got;        /* Rows received. */
-    uint32_t user;       /* What rows are made of in a capacity run: user, and by op: */
-    uint64_t id;   /* READ_RECEIPT: message. INBOX: position. MEMBERS: group. RESERVE: time. */
+    int8_t err;       /* The worst so far. */
+    uint16_t answers; /* That are still to come; 0: none under way. */
+    uint16_t got;     /* Rows received. */
+    uint32_t user;    /* What rows are made of in a capacity run: user, and by op: */
+    uint64_t id;      /* READ_RECEIPT: message. INBOX: position. MEMBERS: group. RESERVE: time. */
     struct server_rows *rows; /* Answers of several rows, on their way; else NULL. */
 };
 
@@ -65,7 +65,7 @@ struct server_worker {
     uint32_t call_high; /* The highest slot ever used. */
     struct server_slot *slots;
     uint32_t slot_count;
-    uint32_t free_slot; /* SLOT_NONE: none but fresh ones. */
+    uint32_t free_slot;  /* SLOT_NONE: none but fresh ones. */
     uint32_t fresh_slot; /* From here on no slot was ever used. */
     uint32_t connected;
     uint32_t epoch; /* Of the latest connection: no conn_id comes twice. */
@@ -77,8 +77,8 @@ struct server {
     struct peer peer;
     uint32_t worker_count;
     uint32_t flights_max;
-    uint64_t load_milli; /* What all CPU costs are stretched by: TLS, and the share that idle
-                            connections' heartbeats take. 1000: not at all. */
+    uint64_t load_milli;  /* What all CPU costs are stretched by: TLS, and the share that idle
+                             connections' heartbeats take. 1000: not at all. */
     uint64_t reserved_ms; /* Ids up to this time were reserved durably. */
     const struct workload *workload;
     struct server_scratch **scratch; /* One a thread, the world's. */
@@ -86,7 +86,7 @@ struct server {
     struct chat_config config;
     char *memory; /* Of all workers. */
     size_t memory_bytes;
-    uint64_t backlog_ns;   /* Longest wait for a worker seen in the measured time. */
+    uint64_t backlog_ns;            /* Longest wait for a worker seen in the measured time. */
     struct server_worker workers[]; /* At a place that is known without reading anything. */
 };
 
@@ -161,6 +161,7 @@ void server_drop(struct sim_context *context, struct server *server, uint32_t wo
 void server_reset_clients(struct sim_context *context, struct server *server);
 /* A shard has lost what was registered with it: says LOST for each of its users who is here. */
 void server_look_for_lost(struct sim_context *context, struct server *server, uint32_t shard);
-#define SERVER_REFRESH_TOKEN ((uint64_t)1 << 63) /* And the shard: of a refresh, which no flight has. */
+#define SERVER_REFRESH_TOKEN                                                                       \
+    ((uint64_t)1 << 63) /* And the shard: of a refresh, which no flight has. */
 
 #endif

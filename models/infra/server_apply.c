@@ -42,8 +42,7 @@ uint64_t server_cost(const struct server *server, const struct chat_effects *eff
 
 /* What every call begins with. */
 static void call_begin(const struct server *server, uint32_t worker,
-                       const struct chat_effect *effect, struct sim_event *event,
-                       struct call *call)
+                       const struct chat_effect *effect, struct sim_event *event, struct call *call)
 {
     *event = (struct sim_event){
         .kind = EV_CALL,
@@ -132,9 +131,8 @@ static void apply_cache(struct sim_context *context, struct server *server, uint
         server_call_note(server, worker, effect, now_ns, 1);
     }
     EVENT_WRITE(&event, &call);
-    net_send(context, &server->peer,
-             world->base[CLASS_REDIS] + world_redis_shard(world, shard_key), now_ns,
-             call_bytes(world, &call), &event);
+    net_send(context, &server->peer, world->base[CLASS_REDIS] + world_redis_shard(world, shard_key),
+             now_ns, call_bytes(world, &call), &event);
 }
 
 static void apply_publish(struct sim_context *context, struct server *server, uint32_t worker,
@@ -186,8 +184,8 @@ static void apply_route(struct sim_context *context, struct server *server,
     } else if (world->plan->routing == PLAN_ROUTING_KAFKA) {
         node = kafka_route_broker(world, effect->gateway, now_ns);
     }
-    uint32_t bytes = (uint32_t)world->plan->network.framing_inside_bytes + 56 +
-                     effect->entry.text.size_bytes;
+    uint32_t bytes =
+        (uint32_t)world->plan->network.framing_inside_bytes + 56 + effect->entry.text.size_bytes;
     net_send(context, &server->peer, node, now_ns, bytes, &event);
 }
 
@@ -203,8 +201,7 @@ static struct server_commit *commit_slot(struct server_worker *w, uint32_t parti
     return NULL;
 }
 
-void server_commit_open(struct server *server, uint32_t worker, uint32_t partition,
-                        uint64_t offset)
+void server_commit_open(struct server *server, uint32_t worker, uint32_t partition, uint64_t offset)
 {
     struct server_commit *commit = commit_slot(&server->workers[worker], partition);
     bool known = commit->partition != 0 && offset >= commit->next && offset - commit->next < 64;

@@ -59,8 +59,8 @@ void server_send_frame(struct sim_context *context, struct server *server, uint3
     /* A message of one's own, on another device: it says to whom. */
     bool own = frame->kind == FRAME_MSG && frame->channel.second != 0 &&
                frame->user_id == client_user(world, slot->client);
-    uint64_t other = frame->channel.first == frame->user_id ? frame->channel.second
-                                                            : frame->channel.first;
+    uint64_t other =
+        frame->channel.first == frame->user_id ? frame->channel.second : frame->channel.first;
     uint64_t first = frame->channel.second == 0 ? frame->channel.first : own ? other : 0;
     uint32_t status = frame->kind == FRAME_ERROR ? (uint32_t)-frame->err : frame->status;
     status |= (frame->again ? DOWNLINK_AGAIN : 0u) | (own ? DOWNLINK_OWN : 0u);
@@ -106,12 +106,11 @@ void server_close_later(struct sim_context *context, struct server *server, uint
     sim_send(context, &event);
 }
 
-static void send_state(struct sim_context *context, struct server *server,
-                       struct server_slot *slot, uint32_t client, uint8_t kind, uint64_t conn_id,
-                       uint8_t status, uint64_t now_ns)
+static void send_state(struct sim_context *context, struct server *server, struct server_slot *slot,
+                       uint32_t client, uint8_t kind, uint64_t conn_id, uint8_t status,
+                       uint64_t now_ns)
 {
-    struct downlink down = {
-        .conn_id = conn_id, .client = client, .kind = kind, .status = status};
+    struct downlink down = {.conn_id = conn_id, .client = client, .kind = kind, .status = status};
     downlink_send(context, server, slot, client, 60, now_ns, &down);
 }
 
@@ -133,8 +132,8 @@ void server_reset_clients(struct sim_context *context, struct server *server)
         struct server_worker *w = &server->workers[i];
         for (uint32_t slot = 0; slot < w->fresh_slot; slot++) {
             if (chat_connection(w->chat, slot) != 0 && w->slots[slot].down != SLOT_POST) {
-                send_state(context, server, &w->slots[slot], w->slots[slot].client,
-                           DOWNLINK_CLOSED, 0, 0, sim_context_now(context));
+                send_state(context, server, &w->slots[slot], w->slots[slot].client, DOWNLINK_CLOSED,
+                           0, 0, sim_context_now(context));
             }
         }
     }
@@ -204,8 +203,7 @@ static void frame_step(struct sim_context *context, struct server *server, uint3
         .client_id = {0, 8},
     };
     struct chat_event step = {.kind = CHAT_EV_FRAME, .conn_id = conn_id, .frame = &frame};
-    uint64_t cost_ns =
-        gateway->cpu_frame_in_ns + up->size_bytes * gateway->cpu_byte_ps / 1000;
+    uint64_t cost_ns = gateway->cpu_frame_in_ns + up->size_bytes * gateway->cpu_byte_ps / 1000;
     struct server_slot *slot = &server->workers[worker].slots[(uint32_t)conn_id];
     if (slot->down != SLOT_POST) {
         client_link_awake(&slot->down, event->time_ns);
@@ -272,7 +270,7 @@ uint64_t server_place(struct server *server, struct server_scratch *scratch, uin
 {
     *worker = client % server->worker_count;
     struct server_worker *w = &server->workers[*worker];
-    uint64_t conn_id = connection_open(w, client, (uint32_t)-(int32_t)client_unit(idle_ns));
+    uint64_t conn_id = connection_open(w, client, (uint32_t) - (int32_t)client_unit(idle_ns));
     if (conn_id == 0) {
         return 0;
     }

@@ -60,9 +60,12 @@ static void stage_of_call(struct sim_context *context, const struct server *serv
                           const struct server_call *call)
 {
     static const uint8_t stages[] = {
-        [STORE_CLAIM] = STAGE_CLAIM + 1,           [STORE_MESSAGE] = STAGE_STORE + 1,
-        [STORE_RECEIPT] = STAGE_RECEIPT_STORE + 1, [READ_RECEIPT] = STAGE_LOOKUP + 1,
-        [CACHE_APPEND] = STAGE_INBOX + 1,          [SERVER_PUBLISH] = STAGE_PUBLISH + 1,
+        [STORE_CLAIM] = STAGE_CLAIM + 1,
+        [STORE_MESSAGE] = STAGE_STORE + 1,
+        [STORE_RECEIPT] = STAGE_RECEIPT_STORE + 1,
+        [READ_RECEIPT] = STAGE_LOOKUP + 1,
+        [CACHE_APPEND] = STAGE_INBOX + 1,
+        [SERVER_PUBLISH] = STAGE_PUBLISH + 1,
         [SERVER_PUSH] = 0,
     };
     if (call->op < sizeof stages && stages[call->op] != 0 &&
@@ -78,6 +81,9 @@ static void rows_made(const struct server *server, struct server_scratch *scratc
                       struct chat_event *event)
 {
     const struct workload *workload = server->workload;
+    if (call->err != CHAT_OK) {
+        return; /* Refused, late, or not cached: the core goes another way. */
+    }
     uint64_t now_ms = WALL_BASE_MS + event->now_ns / 1000000;
     switch (call->op) {
     case READ_RECEIPT: {
@@ -109,8 +115,8 @@ static void rows_made(const struct server *server, struct server_scratch *scratc
         break;
     case CACHE_MEMBERS:
     case READ_MEMBERS:
-        event->count = workload_members(workload, call->id, call->user, scratch->members,
-                                        CHAT_PAGE_MAX);
+        event->count =
+            workload_members(workload, call->id, call->user, scratch->members, CHAT_PAGE_MAX);
         event->value = workload_group_size(workload, call->id);
         event->members = scratch->members;
         event->err = CHAT_OK;
@@ -147,16 +153,15 @@ static void row_take(const struct reply *reply, struct chat_entry *entry,
     switch ((enum reply_row)reply->row) {
     case ROW_ENTRY:
         entry_unpack(&reply->entry, entry);
-        entry->position = reply->entry.more == 0
-                              ? 0
-                              : (uint64_t)reply->value_low << 40 | reply->entry.more;
+        entry->position =
+            reply->entry.more == 0 ? 0 : (uint64_t)reply->value_low << 40 | reply->entry.more;
         break;
     case ROW_LOCATION:
         row_location(reply, location);
         break;
     case ROW_MEMBER:
-        *member = (struct chat_member){reply->member.user, reply->member.joined,
-                                       reply->member.left};
+        *member =
+            (struct chat_member){reply->member.user, reply->member.joined, reply->member.left};
         break;
     case ROW_NONE:
         break;

@@ -134,8 +134,11 @@ holds 'said on the screen' grep -q '^PARTIAL: interrupted at ' "$work/out"
 
 # -- On a terminal
 if command -v script >/dev/null; then
-    coloured() { TERM=xterm script -qec "$CHATSCALE run $tiny ${short[*]} $*" /dev/null </dev/null | grep -q $'\033\[3[123]m'; }
-    plain() { ! coloured "$@"; }
+    coloured() {
+        TERM=xterm script -qec "$CHATSCALE run $tiny ${short[*]} $*" /dev/null </dev/null >"$work/out"
+        grep -q $'\033\[3[123]m' "$work/out"
+    }
+    plain() { ! coloured "$@" && grep -q '^repeat ' "$work/out"; }
     holds 'colours on a terminal' coloured
     NO_COLOR=1 holds 'none where NO_COLOR says so' plain
     holds 'none by --no-color' plain --no-color

@@ -393,6 +393,15 @@ static void on_session(struct world *world, struct person *person)
     happen(world, below(world, online ? 8000 : 3000) * MS, HAPPEN_SESSION, index);
 }
 
+/* Will the server surely learn of it? A READ in a request of its own is answered before it is
+ * durable, and by nothing but the request's end: with backends that fail, nobody can tell. */
+static bool read_is_told(const struct world *world, const struct person *person)
+{
+    uint32_t breaks =
+        FAULT_REPLY | FAULT_REQUEST | FAULT_FAILED | FAULT_NODE | FAULT_REPLICA | FAULT_SMALL;
+    return person->config.transport == TRANSPORT_WEBSOCKET || (world->options.faults & breaks) == 0;
+}
+
 void person_happens(struct world *world, const struct happening *happening)
 {
     struct person *person = &world->people[happening->index];
@@ -428,7 +437,8 @@ void person_happens(struct world *world, const struct happening *happening)
     case HAPPEN_READ:
         event.kind = CLIENT_EV_READ;
         event.msg_id = happening->a;
-        judge_read(world->judge, person->user, person->device, event.msg_id, true);
+        judge_read(world->judge, person->user, person->device, event.msg_id,
+                   read_is_told(world, person));
         person_event(world, person, &event);
         break;
     case HAPPEN_SESSION:

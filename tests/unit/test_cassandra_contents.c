@@ -142,6 +142,27 @@ static void test_a_replica_that_was_cut_off_gets_hints(void **state)
     bed_free(bed);
 }
 
+/* As one that is dead, once it is known: neither hosts nor coordinators ask it. */
+static void test_after_a_second_a_partition_costs_nobody_a_timeout(void **state)
+{
+    (void)state;
+    struct bed *bed = contents_plan(3, 20 * SECOND);
+    bed_fault(bed, PLAN_FAULT_PARTITION, 2, SECOND, 10 * SECOND);
+    bed_start(bed);
+    bed_call(bed, 2, SECOND + SECOND / 2, 0, 0, message(message_id(0), 1, 5000, 0));
+    for (uint32_t i = 1; i < 30; i++) { /* Host 2 has node 2 in its zone. */
+        bed_call(bed, i % HOSTS, 3 * SECOND + i * MS, i, 0, message(message_id(i), i, 5000, 0));
+    }
+    sim_run(bed->sim, 19 * SECOND);
+    assert_int_equal(bed->answers[0].err, 1); /* It asked node 2. */
+    for (uint32_t i = 1; i < 30; i++) {
+        assert_int_equal(bed->answers[i].err, CHAT_OK);
+        assert_true(bed->answers[i].done_ns - bed->answers[i].asked_ns < 20 * MS);
+    }
+    assert_int_equal(messages_held(bed, 2), 29); /* Hints. */
+    bed_free(bed);
+}
+
 /* -- Claims -------------------------------------------------------------------------------------
  */
 #define CLAIM_KEYS 4u
@@ -387,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_a_kill_before_the_sync_loses_nothing_at_quorum),
         cmocka_unit_test(test_with_the_commit_log_synced_at_once_nothing_is_forgotten),
         cmocka_unit_test(test_a_replica_that_was_cut_off_gets_hints),
+        cmocka_unit_test(test_after_a_second_a_partition_costs_nobody_a_timeout),
         cmocka_unit_test(test_racing_claims_agree_on_one_winner_over_a_thousand_seeds),
         cmocka_unit_test(test_what_was_accepted_survives_in_the_commit_log),
         cmocka_unit_test(test_a_retry_after_the_answer_is_told_the_same),

@@ -253,16 +253,16 @@ static void test_a_slow_workers_credit_holds_back_its_partitions_alone(void **st
 static void test_a_full_broker_refuses(void **state)
 {
     (void)state;
-    struct kafka_bed *bed = kafka_bed_plan(16000, 1, 60 * SECOND);
+    struct kafka_bed *bed = kafka_bed_plan(4096, 1, 60 * SECOND);
     bed->options.servers = 0;
-    bed->options.records = 3000;
+    bed->options.records = 6000;
     run(bed, 30 * SECOND);
     uint32_t refused = 0;
     for (uint32_t i = 0; i < record_count(bed); i++) {
         refused += bed->asked[i].err == CHAT_ERR_FAILED;
     }
     struct kafka_lag lag = kafka_lag(kafka_at(bed->kafka, 0), sim_now(bed->sim));
-    assert_int_equal(lag.held, KAFKA_RECORDS_MAX / 16000);
+    assert_int_equal(lag.held, KAFKA_RECORDS_MAX / 4096);
     assert_int_equal(lag.refused, refused);
     assert_int_equal(lag.held + refused, record_count(bed));
     kafka_bed_free(bed);
@@ -429,7 +429,7 @@ static struct kafka_bed *swarm_plan(uint64_t seed)
 static void test_a_swarm_of_kills_loses_nothing_answered(void **state)
 {
     (void)state;
-    uint64_t seeds = getenv("CHATSCALE_QUICK") != NULL ? 8 : 400;
+    uint64_t seeds = getenv("CHATSCALE_QUICK") != NULL ? 8 : 64;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct kafka_bed *bed = swarm_plan(seed);
         run(bed, 120 * SECOND);

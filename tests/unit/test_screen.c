@@ -112,7 +112,19 @@ static void a_station_may_be_full_though_nothing_grows(void **state)
     result->overloaded = true;
     result->unfinished_growth_per_s = -3;
     result->unfinished = 0;
-    assert_shows(result, "OVERLOADED: cassandra cpu binds at 63%; 0 messages never finished: no");
+    assert_shows(result,
+                 "OVERLOADED: no tier is full (cassandra cpu 63%); 0 messages never finished: no");
+}
+
+static void an_overload_is_not_blamed_on_a_disk_that_will_not_do(void **state)
+{
+    struct result *result = *state;
+    result->overloaded = true;
+    made_resource(result, 4, MADE_DISK_SPACE, "disk_space", 3e12, 7.6, 7.7);
+    made_resource(result, 3, MADE_NIC_OUT, "nic_out", 1.25e9, 0.91, 0.99);
+    result->binding_resource = MADE_DISK_SPACE;
+    assert_shows(result, "OVERLOADED: kafka network out binds at 91%; 312345 messages never");
+    assert_shows(result, " Fullest node: cassandra #2, disk at 770%.\n");
 }
 
 static void a_full_node_is_named_though_its_tier_has_room(void **state)
@@ -311,6 +323,7 @@ int main(void)
         TEST(a_system_that_keeps_up_is_shown_on_one_screen),
         TEST(an_overloaded_system_has_no_steady_state),
         TEST(a_station_may_be_full_though_nothing_grows),
+        TEST(an_overload_is_not_blamed_on_a_disk_that_will_not_do),
         TEST(a_full_node_is_named_though_its_tier_has_room),
         TEST(what_does_not_fit_is_said_though_messages_keep_up),
         cmocka_unit_test(an_empty_result_is_no_trouble),
