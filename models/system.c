@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NEAR_SPARE 32u /* One in so many more clients than are connected: those that come and go.  \
-                        */
+#define NEAR_SPARE                                                                                 \
+    32u /* One in so many more clients than are connected: those that come and go.                 \
+         */
 #define INTERVALS_MAX 2000u
 #define LOCATION_SERVERS_MAX 4096u
 #define LOCATION_SLOTS_MAX (1u << 20)

@@ -78,12 +78,13 @@ static uint32_t pending(const struct system *system, uint32_t client)
 {
     const struct plan_population *population = &system->plan.population;
     double logins_per_s = system->setup.leave_rate_per_s;
-    if (logins_per_s <= 0) {
+    if (logins_per_s <= 0 || system->setup.client.transport != TRANSPORT_WEBSOCKET) {
         return 0;
     }
     /* What goes to those offline is fetched by those who log in. */
     double mean = population->offline_share * population->message_rate_per_s *
-                  plan_recipients(&system->plan) / logins_per_s;
+                  plan_recipients(&system->plan) * workload_entries(&system->workload) /
+                  logins_per_s;
     double draw =
         dist_value(&system->setup.exponential, rng_draw(&system->pending, client, 0).word[0]);
     return (uint32_t)(mean * draw < PENDING_MAX ? mean * draw : PENDING_MAX);

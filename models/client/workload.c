@@ -8,6 +8,7 @@
 #define CONTACTS 64u
 #define GROUP_TRIES 64u /* To find a group that one is in. */
 #define OLD_BITS 22u
+#define OLD_AGE_MS 60000u
 #define EPOCH_MS 1700000000000u
 
 static void law_init(struct dist *dist, const struct plan_law *law)
@@ -43,6 +44,7 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
     workload->users = population->users;
     workload->groups = population->groups;
     workload->group_share = population->group_share;
+    workload->read_share = population->read_share;
     workload->strict = plan->run.contents;
     workload->far_share = population->users > near ? far_share : 0;
     if (population->zipf_s > 0) {
@@ -183,4 +185,31 @@ uint64_t workload_old_sender(const struct workload *workload, uint64_t user, uin
 {
     uint32_t k = (uint32_t)(id & ((1u << OLD_BITS) - 1)) % CONTACTS;
     return workload_contact(workload, user, k);
+}
+
+double workload_entries(const struct workload *workload)
+{
+    return 2 + workload->read_share; /* The message; and, for one sent, DELIVERED and READ. */
+}
+
+void workload_old_entry(const struct workload *workload, uint64_t user, uint64_t wall_ms,
+                        struct chat_entry *entry)
+{
+    struct rng_bits bits = rng_draw(&workload->contacts, user, entry->position);
+    double draw = rng_unit(bits.word[0]) * workload_entries(workload);
+    uint64_t id = workload_old_id(wall_ms, OLD_AGE_MS, bits.word[1]);
+    uint64_t other = workload_old_sender(workload, user, id);
+    *entry = (struct chat_entry){
+        .id = id,
+        .user = other,
+        .channel = chat_pair(user, other),
+        .position = entry->position,
+        .kind = draw < 1   ? ENTRY_MESSAGE
+                : draw < 2 ? ENTRY_DELIVERED
+                           : ENTRY_READ,
+        .alone = 1,
+    };
+    if (entry->kind == ENTRY_MESSAGE) {
+        entry->text = (struct chat_blob){1, (uint32_t)workload->record_size.mean};
+    }
 }

@@ -26,6 +26,7 @@ struct workload {
     double group_share;
     bool strict;      /* One writes to groups one is in: for runs whose backends know who is. */
     double far_share; /* Of recipients: those far away. */
+    double read_share;
     double zipf_offset;
     double zipf_log; /* ln((near + offset) / offset); 0: activity is even. */
     struct rng_stream messages;
@@ -65,5 +66,12 @@ uint32_t workload_members(const struct workload *workload, uint64_t group, uint6
 /* An id of a message that `user` got before, `age_ms` before `wall_ms`; its sender. */
 uint64_t workload_old_id(uint64_t wall_ms, uint64_t age_ms, uint64_t bits);
 uint64_t workload_old_sender(const struct workload *workload, uint64_t user, uint64_t id);
+
+/* What stands in the inbox of `user` at entry->position: a message, or a receipt for one of the
+ * user's own, in the proportion in which they come in. Fills in all but the position. */
+void workload_old_entry(const struct workload *workload, uint64_t user, uint64_t wall_ms,
+                        struct chat_entry *entry);
+/* Entries of an inbox for each message in it. */
+double workload_entries(const struct workload *workload);
 
 #endif

@@ -146,7 +146,8 @@ enum chat_frame_kind {
 
 struct chat_frame {
     uint8_t kind;
-    uint8_t status;   /* RECEIPT: FRAME_DELIVERED or FRAME_READ. ACK: FRAME_MSG, _JOIN, _LEAVE. */
+    uint8_t status;   /* RECEIPT: FRAME_DELIVERED or FRAME_READ. ACK: FRAME_MSG, _JOIN, _LEAVE.
+                         END of a poll: 1 if it found something. */
     uint8_t type;     /* MSG. */
     uint8_t again;    /* MSG to a device: it may have been sent before. */
     int32_t err;      /* ERROR: a negative enum chat_err. */

@@ -309,8 +309,9 @@ static void on_inbox_poll(struct chat *chat, struct flight *flight, struct sessi
     if (more && !flight->drain.found) {
         drain_go(chat, flight, session, DRAIN_INBOX);
     } else if (flight->drain.found || session->transport == TRANSPORT_POLL) {
+        bool found = flight->drain.found;
         drain_finish(chat, flight, session);
-        session_answer(chat, session);
+        session_answer(chat, session, found);
     } else {
         drain_go(chat, flight, session, DRAIN_ASK);
     }
@@ -424,7 +425,7 @@ void drain_on_timer(struct chat *chat, struct flight *flight)
     CHECK(session != NULL); /* Its end would have abandoned the flight. */
     if (flight->stage == DRAIN_HOLD) {
         drain_finish(chat, flight, session);
-        session_answer(chat, session);
+        session_answer(chat, session, false);
     } else if (flight->stage == DRAIN_GAP || flight->stage == DRAIN_WAIT) {
         drain_go(chat, flight, session, DRAIN_INBOX);
     } else {

@@ -70,11 +70,19 @@ void reserve_on_done(struct chat *chat, struct flight *flight, const struct chat
     flight_free(chat, flight);
 }
 
+/* Has the sender no other device to show it on? Only a registration tells: a device may send before
+ * its own has been answered, and a POST has none. */
+static bool is_alone(const struct session *session)
+{
+    bool known = session->state != SESSION_OPENING && session->state != SESSION_POSTING;
+    return known && (session->flags & SESSION_OTHERS) == 0;
+}
+
 /* Another device of the sender may have come while the message was being stored. */
 static bool still_alone(struct chat *chat, const struct flight *flight)
 {
     const struct session *session = session_of(chat, flight);
-    return session != NULL && (session->flags & SESSION_OTHERS) == 0;
+    return session != NULL && is_alone(session);
 }
 
 /* Asks for what the flight's stage asks for. */
@@ -289,7 +297,7 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
         .channel = frame->channel,
         .text = frame->text,
         .type = frame->type,
-        .alone = (session->flags & SESSION_OTHERS) == 0,
+        .alone = is_alone(session),
     };
     flight->send.client_id = frame->client_id;
     flight->send.client_key = frame->client_key;

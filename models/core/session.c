@@ -181,12 +181,13 @@ static void drop(struct chat *chat, uint64_t conn_id, enum chat_err err)
     effect->err = err;
 }
 
-void session_answer(struct chat *chat, struct session *session)
+void session_answer(struct chat *chat, struct session *session, bool found)
 {
     uint64_t conn_id = session_conn(chat, session);
     struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
     effect->conn_id = conn_id;
     effect->frame.kind = FRAME_END;
+    effect->frame.status = found;
     effect->frame.position = session->sent;
     drop(chat, conn_id, CHAT_OK);
     session_end(chat, session, session_registered(session));
@@ -303,7 +304,7 @@ static void on_entry_holding(struct chat *chat, struct session *session,
     bool sent = session_send(chat, session, entry);
     CHECK(sent);
     session_passed(session, entry->position);
-    session_answer(chat, session);
+    session_answer(chat, session, true);
 }
 
 void session_on_routed(struct chat *chat, const struct chat_event *event)

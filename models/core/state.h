@@ -251,8 +251,8 @@ void session_passed(struct session *session, uint64_t position);
 void session_trim(struct chat *chat, struct session *session, uint64_t confirmed);
 void session_sweep(struct chat *chat);
 
-/* Answers a poll and ends its session. */
-void session_answer(struct chat *chat, struct session *session);
+/* Answers a poll, which `found` something or nothing, and ends its session. */
+void session_answer(struct chat *chat, struct session *session, bool found);
 
 /* drain.c */
 /* The flight of this session that had no effect outstanding, if any, is given up. */

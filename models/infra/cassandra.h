@@ -8,7 +8,8 @@
  * write goes to every live replica, a read to as many as must answer. A claim is a lightweight
  * transaction: plan.lwt_rounds round trips, each a quorum, whatever the consistency; the commit is
  * waited for from four rounds on. Events an operation, at a replication of three: a write 6, a read
- * 4, a claim 4 a round and 4 more (12 at two rounds).
+ * 4, a claim 4 a round and 4 more, with the commit waited for 2 (12 at two rounds, 18 at four); and
+ * often one more a round, where the coordinator's own share is what is waited for.
  *
  * A node is `cores` servers; its service times are exponential with the plan's means. Each visit
  * of a write also does the compaction that the write will cause, behind its answer. Reads besides

@@ -4,6 +4,8 @@
 
 #define ORDER_SHIFT CLIENT_UNIT_SHIFT
 #define RETRANSMITS_MAX 6u
+#define CUT_TRIES_MAX 15u /* As TCP's: a quarter of an hour, then the connection is given up. */
+#define CUT_WAIT_MAX_NS 120000000000u
 #define RADIO_IDLE_UNITS (uint32_t)(10000000000u >> ORDER_SHIFT) /* Then an LTE radio sleeps. */
 
 /* What a client is connected by is its own for good. */
@@ -29,6 +31,24 @@ uint64_t client_delay_ns(const struct world *world, uint32_t client, const struc
     return delay_ns;
 }
 
+/* What cuts and losses do to a segment. It is repeated until it gets through: a connection has no
+ * holes. SIM_NEVER: the path was cut for so long that TCP gave up. */
+static uint64_t cut_delay_ns(const struct world *world, uint32_t from, uint32_t to,
+                             uint64_t sent_ns, uint64_t random)
+{
+    uint64_t waited_ns = 0;
+    uint64_t timeout_ns = world->plan->network.retransmit_timeout_ns;
+    for (uint32_t tries = 0; tries < CUT_TRIES_MAX; tries++) {
+        uint64_t delay_ns = cuts_delay(world, from, to, sent_ns + waited_ns, random);
+        if (delay_ns != SIM_NEVER) {
+            return waited_ns + delay_ns;
+        }
+        waited_ns += timeout_ns;
+        timeout_ns = timeout_ns < CUT_WAIT_MAX_NS / 2 ? 2 * timeout_ns : CUT_WAIT_MAX_NS;
+    }
+    return SIM_NEVER;
+}
+
 void client_link_send(struct sim_context *context, struct peer *peer, uint32_t client, uint32_t to,
                       uint64_t depart_ns, uint32_t bytes, uint32_t *last, struct sim_event *event)
 {
@@ -40,6 +60,15 @@ void client_link_send(struct sim_context *context, struct peer *peer, uint32_t c
     }
     event->node = to;
     event->time_ns = sent_ns + client_delay_ns(world, client, &bits);
+    if (world->cuts != NULL) { /* Before the order: what comes behind waits for it. */
+        uint64_t delay_ns =
+            cut_delay_ns(world, peer->node, to, sent_ns, hash_mix(bits.word[1]));
+        if (delay_ns == SIM_NEVER) {
+            count_add(context, world, COUNT_LOST, 1);
+            return;
+        }
+        event->time_ns += delay_ns;
+    }
     if (last != NULL) {
         if (*last != 0 && client_unit(depart_ns) - *last > RADIO_IDLE_UNITS &&
             (int32_t)(client_unit(depart_ns) - *last) > 0) {
@@ -51,14 +80,6 @@ void client_link_send(struct sim_context *context, struct peer *peer, uint32_t c
             event->time_ns += (uint64_t)(unit - client_unit(event->time_ns)) << ORDER_SHIFT;
         }
         *last = unit;
-    }
-    if (world->cuts != NULL) {
-        uint64_t delay_ns = cuts_delay(world, peer->node, to, sent_ns, hash_mix(bits.word[1]));
-        if (delay_ns == SIM_NEVER) {
-            count_add(context, world, COUNT_LOST, 1);
-            return;
-        }
-        event->time_ns += delay_ns;
     }
     sim_send(context, event);
 }

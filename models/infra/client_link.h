@@ -43,7 +43,8 @@ static inline void client_link_awake(uint32_t *last, uint64_t now_ns)
     }
 }
 
-/* Sends `event` from `peer` over the client's access network to node `to`. `*last`, if not NULL, is
+/* Sends `event` from `peer` over the client's access network to node `to`. What is lost or cut off
+ * on the way is repeated, as TCP does, and holds up what comes behind it. `*last`, if not NULL, is
  * when the frame before it on this connection and direction arrives, in units of 4096 ns: the next
  * is never earlier. After ten seconds without anything a radio has to wake up first. */
 void client_link_send(struct sim_context *context, struct peer *peer, uint32_t client, uint32_t to,

@@ -114,7 +114,8 @@ struct reply {
     union {
         struct {
             uint64_t value;
-            uint64_t unused[3];
+            uint64_t first; /* INBOX in a capacity run: position of the first row. */
+            uint64_t unused[2];
         } plain;
         struct packed_entry entry; /* more: of an inbox, the low half of its position. */
         struct {
@@ -182,7 +183,7 @@ struct downlink {
     uint64_t msg_id;
     uint64_t position;
     uint32_t client;
-    uint32_t user;
+    uint32_t user;       /* ERROR: the kind of frame that was refused. */
     uint32_t client_key; /* ACK, ERROR. */
     uint32_t stamp;
     uint32_t first; /* Of a group, its id; of a message of one's own, to whom; else 0. */

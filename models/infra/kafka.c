@@ -2,6 +2,11 @@
 #include "sim/pages.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+
+/* With more brokers a huge page for each kind of memory would be mostly empty, and all of them
+ * together too much. */
+#define HUGE_BROKERS_MAX 32u
 
 static void handle(struct sim_context *context, void *state, const struct sim_event *event)
 {
@@ -230,6 +235,9 @@ static struct kafka_broker *broker_create(struct kafka *kafka, uint32_t index)
     char *memory = pages_allocate(layout.size);
     if (memory == NULL) {
         return NULL;
+    }
+    if (kafka->broker_count > HUGE_BROKERS_MAX) {
+        madvise(memory, layout.size, MADV_NOHUGEPAGE);
     }
     struct kafka_broker *broker = (struct kafka_broker *)memory;
     peer_init(&broker->peer, kafka->world, CLASS_KAFKA, index,

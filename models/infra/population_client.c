@@ -282,7 +282,9 @@ static void on_state(struct sim_context *context, struct population *population,
     } else if (down->kind == DOWNLINK_REFUSED) {
         event.kind = CLIENT_EV_FAILED;
     } else {
-        bool mine = down->conn_id == 0 || location_conn(client->location) == down->conn_id;
+        /* A poll that was replaced was by a newer one of the same client, which goes on. */
+        bool mine = down->conn_id == 0 || location_conn(client->location) == down->conn_id ||
+                    (is_polling(population) && down->status != (uint8_t)-CHAT_ERR_REPLACED);
         if (!mine || client->state != CLIENT_ONLINE) {
             return;
         }
@@ -318,17 +320,17 @@ void population_on_downlink(struct sim_context *context, struct population *popu
     }
     struct chat_frame frame = {
         .kind = down.kind,
-        .status = down.kind == FRAME_ERROR ? 0 : down.status & 0x3f,
+        .status = down.kind == FRAME_ERROR ? (uint8_t)down.user : down.status & 0x3f,
         .again = down.status >> 7,
         .err = down.kind == FRAME_ERROR ? -(int32_t)(down.status & 0x3f) : 0,
         .msg_id = down.msg_id,
-        .user_id = down.user,
+        .user_id = down.kind == FRAME_ERROR ? 0 : down.user,
         .channel = channel,
         .text = {down.stamp, down.size_bytes},
         .client_key = down.client_key,
         .position = down.position,
     };
-    if (polling && down.kind == FRAME_END && down.position == client->position) {
+    if (polling && down.kind == FRAME_END && frame.status == 0) {
         count_add(context, world, COUNT_POLLS_EMPTY, 1);
     }
     population_step(context, population, index,

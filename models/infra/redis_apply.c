@@ -32,17 +32,23 @@ static void packet_add(const struct redis_job *job, struct packet *packet,
              packet->bytes, &packet->event);
 }
 
-void redis_answer_plain(const struct redis_job *job, int32_t err, uint64_t value, uint32_t rows)
+static void answer_plain_rows(const struct redis_job *job, int32_t err, uint64_t value,
+                              uint32_t rows, uint64_t first)
 {
     struct packet packet = packet_for(job, rows);
     const struct reply reply = {
         .token = job->call.token,
-        .plain = {.value = value},
+        .plain = {.value = value, .first = first},
         .err = (int8_t)err,
         .row = ROW_NONE,
         .value_low = (uint16_t)rows,
     };
     packet_add(job, &packet, &reply);
+}
+
+void redis_answer_plain(const struct redis_job *job, int32_t err, uint64_t value, uint32_t rows)
+{
+    answer_plain_rows(job, err, value, rows, 0);
 }
 
 static void answer_locations(const struct redis_job *job, const struct inbox_reply *answer)
@@ -198,7 +204,8 @@ static void op_any(struct redis_job *job)
     } else if (answer.location_count > 0) {
         answer_locations(job, &answer);
     } else {
-        redis_answer_plain(job, answer.err, answer.value, answer.entry_count);
+        answer_plain_rows(job, answer.err, answer.value, answer.entry_count,
+                          answer.entry_count > 0 ? answer.entries[0].position : 0);
     }
 }
 

@@ -8,8 +8,9 @@
 
 #define TIMER_COST_NS 500u
 #define SWEEP_NS 250000000u
-#define GATEWAY_FLIGHTS_MAX 1024u /* Operations under way in a worker: 440 messages/s x 20 ms ...  \
-                                   */
+#define GATEWAY_FLIGHTS_MAX                                                                        \
+    1024u /* Operations under way in a worker: 440 messages/s x 20 ms ...                          \
+           */
 #define FANOUT_FLIGHTS_MAX 16384u
 
 static const struct plan *plan_of(const struct server *server)

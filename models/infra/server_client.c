@@ -33,7 +33,7 @@ void server_slot_free(struct server *server, uint32_t worker, uint64_t conn_id)
 {
     struct server_worker *w = &server->workers[worker];
     uint32_t slot = (uint32_t)conn_id;
-    w->slots[slot].client = w->free_slot;
+    w->slots[slot] = (struct server_slot){w->free_slot, SLOT_POST}; /* Nobody to reset. */
     w->free_slot = slot;
     w->connected--;
 }
@@ -69,7 +69,7 @@ void server_send_frame(struct sim_context *context, struct server *server, uint3
         .msg_id = frame->msg_id,
         .position = frame->position,
         .client = slot->client,
-        .user = (uint32_t)frame->user_id,
+        .user = frame->kind == FRAME_ERROR ? frame->status : (uint32_t)frame->user_id,
         .client_key = (uint32_t)frame->client_key,
         .stamp = frame->text.handle,
         .first = (uint32_t)first,
@@ -125,13 +125,14 @@ void server_drop(struct sim_context *context, struct server *server, uint32_t wo
     server_slot_free(server, worker, conn_id);
 }
 
-/* The kernel resets every connection of a process that died. */
+/* The kernel resets every connection of a process that died, also one that its core has not seen
+ * yet, or has dropped in a step that came to nothing. */
 void server_reset_clients(struct sim_context *context, struct server *server)
 {
     for (uint32_t i = 0; i < server->worker_count; i++) {
         struct server_worker *w = &server->workers[i];
         for (uint32_t slot = 0; slot < w->fresh_slot; slot++) {
-            if (chat_connection(w->chat, slot) != 0 && w->slots[slot].down != SLOT_POST) {
+            if (w->slots[slot].down != SLOT_POST) {
                 send_state(context, server, &w->slots[slot], w->slots[slot].client, DOWNLINK_CLOSED,
                            0, 0, sim_context_now(context));
             }
@@ -260,6 +261,11 @@ void server_on_uplink(struct sim_context *context, struct server *server,
         }
     } else if (up.conn_id == 0) {
         on_post(context, server, event, &up);
+    } else if (chat_connection(server->workers[event->flags & 0xff].chat, (uint32_t)up.conn_id) !=
+               up.conn_id) {
+        /* Of a process that died, or dropped: the kernel answers by a reset. */
+        send_state(context, server, NULL, up.client, DOWNLINK_CLOSED, up.conn_id, 0,
+                   event->time_ns);
     } else {
         frame_step(context, server, event->flags & 0xff, up.conn_id, event, &up);
     }

@@ -98,18 +98,8 @@ static void rows_made(const struct server *server, struct server_scratch *scratc
     case CACHE_INBOX:
         event->count = reply->value_low < CHAT_DRAIN_MAX ? reply->value_low : CHAT_DRAIN_MAX;
         for (uint32_t i = 0; i < event->count; i++) {
-            uint64_t position = call->id + 1 + i;
-            uint64_t id = workload_old_id(now_ms, 60000, hash_mix(call->user ^ position << 32));
-            uint64_t sender = workload_old_sender(workload, call->user, id);
-            scratch->entries[i] = (struct chat_entry){
-                .id = id,
-                .user = sender,
-                .channel = chat_pair(call->user, sender),
-                .text = {1, (uint32_t)workload->record_size.mean},
-                .position = position,
-                .kind = ENTRY_MESSAGE,
-                .alone = 1,
-            };
+            scratch->entries[i].position = reply->plain.first + i;
+            workload_old_entry(workload, call->user, now_ms, &scratch->entries[i]);
         }
         event->entries = scratch->entries;
         break;

@@ -2,7 +2,8 @@
 """Holds a scenario's result under one mode of running to the result of one thread, byte for byte.
 
 Usage: matrix.py MODE REFERENCE SCENARIO [ARGUMENT...]
-MODE is threads=N or scheduler=plain. threads=1 writes REFERENCE, every other mode compares with it.
+MODE is threads=N, scheduler=plain, or cells=N: nodes grouped by a hash into N cells, on three threads.
+threads=1 writes REFERENCE, every other mode compares with it.
 What only this machine knows (wall clock, threads) stands under "host" in the result and is left out;
 numbers are compared as they are written. The binary is $CHATSCALE.
 """
@@ -37,7 +38,10 @@ def difference(a, b, path="$"):
 def main():
     mode, reference, scenario, *arguments = sys.argv[1:]
     command = [os.environ["CHATSCALE"], "run", scenario, "--json", "--quiet", *arguments]
-    command += ["--" + mode.split("=")[0], mode.split("=")[1]]
+    option, value = mode.split("=")
+    command += ["--" + option, value]
+    if option == "cells":
+        command += ["--threads", "3"]
     print("repeat:", shlex.join(command))
     run = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if run.returncode != 0:

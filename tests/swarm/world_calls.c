@@ -125,7 +125,8 @@ void call_start(struct world *world, struct node *node, const struct chat_effect
         execute_silently(world, node, effect, delay_ns);
         answer_only(world, node, effect, CHAT_ERR_UNKNOWN, delay_ns + TIMEOUT_MS * MS);
     } else if (fault(world, FAULT_REQUEST, 20)) {
-        /* A REGISTER that arrives after that of a newer connection takes its place: see README.md. */
+        /* A REGISTER that arrives after that of a newer connection takes its place: see README.md.
+         */
         bool registers = effect->kind == CHAT_FX_CACHE && effect->op == CACHE_REGISTER;
         if (!registers && chance(world, 500)) {
             execute_silently(world, node, effect,

@@ -267,6 +267,33 @@ static void test_with_two_of_three_down_writes_fail_at_once(void **state)
     bed_free(bed);
 }
 
+static void test_a_node_that_comes_back_replays_what_it_missed(void **state)
+{
+    (void)state;
+    struct bed *bed = bed_plan(3, 20 * SECOND);
+    bed->plan.cassandra.cpu_write_ns = MS;
+    bed_fault(bed, PLAN_FAULT_KILL, 1, 4 * SECOND, 4 * SECOND);
+    bed_start(bed);
+    for (uint32_t i = 0; i < 20000; i++) {
+        bed_call(bed, i % 2 * 2, 1 + i * MS, i, 0, group_message(message_id(i), i + 1));
+    }
+    sim_run(bed->sim, 20 * SECOND);
+    double busy[3] = {0};
+    double after[3] = {0};
+    for (uint32_t i = 0; i < 3; i++) {
+        struct resource_use uses[RESOURCE_COUNT] = {{0}};
+        cassandra_use(cassandra_at(bed->ring, i), uses);
+        const struct usage *usage = &bed->world.usage[(HOSTS + i) * bed->world.interval_count];
+        for (uint32_t second = 0; second < 20; second++) {
+            busy[i] += (double)usage[second].busy_ns;
+            after[i] += second >= 10 && second < 12 ? (double)usage[second].busy_ns : 0;
+        }
+    }
+    assert_true(near(busy[1] / busy[0], 1, 0.1)); /* In the end it has done as much as others. */
+    assert_true(near(after[1] / after[0], 2, 0.2));
+    bed_free(bed);
+}
+
 /* The same bytes for any number of threads, and from one ordered queue. */
 static uint64_t run_digest(uint32_t thread_count, enum sim_scheduler scheduler)
 {
@@ -316,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_what_finds_no_quorum_in_time_is_unknown),
         cmocka_unit_test(test_a_pause_for_garbage_is_felt_by_who_needs_that_node),
         cmocka_unit_test(test_with_two_of_three_down_writes_fail_at_once),
+        cmocka_unit_test(test_a_node_that_comes_back_replays_what_it_missed),
         cmocka_unit_test(test_results_do_not_depend_on_threads_or_scheduler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -459,7 +459,7 @@ static void test_results_do_not_depend_on_threads_or_scheduler(void **state)
             struct kafka_bed *bed = swarm_plan(seed);
             bed->options.threads = threads == 0 ? 1 : threads;
             bed->options.scheduler = threads == 0 ? SIM_PLAIN : SIM_WINDOWS;
-            run(bed, 40 * SECOND);
+            run(bed, 22 * SECOND);
             uint64_t got = kafka_bed_digest(bed);
             digest = threads == 0 ? got : digest;
             assert_int_equal(got, digest);
