@@ -15,6 +15,7 @@
 #define RESULT_COUNTERS_MAX 32u
 #define RESULT_TIERS 7u
 #define RESULT_RESOURCES 8u
+#define RESULT_FINDINGS_MAX 8u
 #define RESULT_VIOLATIONS_MAX 16u
 
 /* p50, p90, p95, p99, p99.9, p99.99. */
@@ -76,9 +77,17 @@ struct result_tier {
     float *visits_per_s;
 };
 
+/* What is asked for and is not there, though messages need not wait for it: a disk that would be
+ * full before retention ends, memory, connections, pushes over their quota. */
+struct result_finding {
+    uint32_t tier; /* Indices into tiers and resources. */
+    uint32_t resource;
+    double utilization; /* Mean over nodes; above 1. */
+};
+
 struct result {
     const struct plan *plan; /* Borrowed. */
-    uint64_t from_ns;        /* The measured time. */
+    uint64_t from_ns;        /* The measured time: really measured, where the run was ended early. */
     uint64_t until_ns;
     uint64_t end_ns; /* The run's end, drain included. */
     bool partial;    /* Interrupted: what there was until end_ns. */
@@ -91,15 +100,18 @@ struct result {
     uint32_t counter_count;
     struct result_counter counters[RESULT_COUNTERS_MAX];
     struct result_tier tiers[RESULT_TIERS];
-    /* What binds: the resource of highest utilization. */
+    /* What binds: of what limits throughput (CPU, network, disk I/O, memory, connections) the
+     * resource of highest mean utilization. Disk space and the push quota never bind. */
     uint32_t binding_tier;
     uint32_t binding_resource;
+    uint32_t finding_count;
+    struct result_finding findings[RESULT_FINDINGS_MAX]; /* The worst first. */
     /* Messages sent and not yet acked at the end, and how fast their number grew in the second half
-     * of the measured time (messages/s; near 0 in a system that keeps up). */
+     * of the measured time (messages/s, by least squares; near 0 in a system that keeps up). */
     uint64_t unfinished;
     double unfinished_growth_per_s;
     uint64_t consumer_lag_records; /* Published and not consumed, at the end. */
-    bool overloaded;               /* A station's utilization is 1 or more, or unfinished grows. */
+    bool overloaded; /* A station's mean utilization is 1, or unfinished grows beyond its noise. */
     uint32_t interval_count;       /* Of the time series. */
     uint64_t interval_ns;
     float *sent_per_s; /* interval_count each; owned by the result. */

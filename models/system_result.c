@@ -1,4 +1,5 @@
 #include "models/client/judge.h"
+#include "models/growth.h"
 #include "models/infra/table.h"
 #include "models/system_state.h"
 #include "sim/stat.h"
@@ -10,7 +11,8 @@
 
 #define CDF_POINTS 96u
 #define BATCH_SAMPLES_MIN 20u
-#define GROWTH_SHARE 0.001 /* Of the rate sent: less growth is noise. */
+#define BATCHES_MIN 5u          /* Complete ones, for an interval. */
+#define STATION_FULL 0.995
 
 _Static_assert(STAGE_COUNT <= RESULT_STAGES_MAX, "room for all stages");
 _Static_assert(COUNTER_COUNT <= RESULT_COUNTERS_MAX, "room for all counters");
@@ -55,10 +57,11 @@ static const struct {
 };
 
 /* The batches' own estimates: their mean is the interval's middle only where all have samples. */
-static struct result_estimate estimate(double value, const double *batches, uint32_t count)
+static struct result_estimate estimate(double value, const double *batches, uint32_t count,
+                                       uint32_t complete)
 {
     struct result_estimate result = {value, value, value, false};
-    if (count < BATCHES) {
+    if (count < complete || complete < BATCHES_MIN) {
         return result;
     }
     double half = stat_mean(batches, count, 0.95).half_width;
@@ -68,21 +71,29 @@ static struct result_estimate estimate(double value, const double *batches, uint
     return result;
 }
 
-static void stage_result(const struct system *system, enum stage stage, struct histogram *batch,
-                         struct histogram *all, struct result_stage *result)
+/* Of all threads. */
+static void batch_merge(const struct world *world, uint32_t batch, enum stage stage,
+                        struct histogram *into)
 {
-    const struct world *world = &system->world;
+    for (uint32_t t = 0; t < world->thread_count; t++) {
+        histogram_merge(into, &world->stats[t]->stages[batch][stage]);
+    }
+}
+
+/* `complete`: batches that the run has left behind. */
+static void stage_result(const struct world *world, enum stage stage, uint32_t complete,
+                         struct histogram *batch, struct histogram *all,
+                         struct result_stage *result)
+{
     double means[BATCHES];
     double quantiles[RESULT_QUANTILES][BATCHES];
     uint32_t count = 0;
     histogram_clear(all);
     for (uint32_t b = 0; b < BATCHES; b++) {
         histogram_clear(batch);
-        for (uint32_t t = 0; t < world->thread_count; t++) {
-            histogram_merge(batch, &world->stats[t]->stages[b][stage]);
-        }
+        batch_merge(world, b, stage, batch);
         histogram_merge(all, batch);
-        if (batch->count >= BATCH_SAMPLES_MIN) {
+        if (b < complete && batch->count >= BATCH_SAMPLES_MIN) {
             means[count] = histogram_mean(batch);
             for (uint32_t q = 0; q < RESULT_QUANTILES; q++) {
                 quantiles[q][count] = (double)histogram_quantile(batch, result_quantiles[q]);
@@ -94,12 +105,13 @@ static void stage_result(const struct system *system, enum stage stage, struct h
         .name = stage_names[stage],
         .about = stage_abouts[stage],
         .count = all->count,
-        .mean_ns = estimate(histogram_mean(all), means, count),
+        .mean_ns = estimate(histogram_mean(all), means, count, complete),
         .max_ns = (double)all->max,
     };
     for (uint32_t q = 0; q < RESULT_QUANTILES; q++) {
         result->quantile_ns[q] =
-            estimate((double)histogram_quantile(all, result_quantiles[q]), quantiles[q], count);
+            estimate((double)histogram_quantile(all, result_quantiles[q]), quantiles[q], count,
+                     complete);
     }
     for (uint32_t i = 0; i < CDF_POINTS && all->count > 0; i++) {
         double ns = pow(10, 3 + 8.0 * i / (CDF_POINTS - 1));
@@ -107,12 +119,13 @@ static void stage_result(const struct system *system, enum stage stage, struct h
     }
 }
 
-static void stages_result(const struct system *system, struct result *result)
+static void stages_result(const struct system *system, uint32_t complete, struct result *result)
 {
     struct histogram *scratch = calloc(2, sizeof *scratch);
     CHECK(scratch != NULL);
     for (uint32_t stage = 0; stage < STAGE_COUNT; stage++) {
-        stage_result(system, (enum stage)stage, &scratch[0], &scratch[1], &result->stages[stage]);
+        stage_result(&system->world, (enum stage)stage, complete, &scratch[0], &scratch[1],
+                     &result->stages[stage]);
     }
     result->stage_count = STAGE_COUNT;
     free(scratch);
@@ -121,7 +134,7 @@ static void stages_result(const struct system *system, struct result *result)
 static void counters_result(const struct system *system, struct result *result)
 {
     const struct world *world = &system->world;
-    double seconds = (double)(world->until_ns - world->from_ns) * 1e-9;
+    double seconds = (double)(result->until_ns - result->from_ns) * 1e-9;
     for (uint32_t c = 0; c < COUNTER_COUNT; c++) {
         struct result_counter *counter = &result->counters[c];
         *counter = (struct result_counter){.name = counter_names[c], .about = counter_abouts[c]};
@@ -129,7 +142,7 @@ static void counters_result(const struct system *system, struct result *result)
             counter->measured += world->stats[t]->counters[c];
             counter->total += world->stats[t]->total[c];
         }
-        counter->per_s = (double)counter->measured / seconds;
+        counter->per_s = seconds > 0 ? (double)counter->measured / seconds : 0;
     }
     result->counter_count = COUNTER_COUNT;
 }
@@ -233,7 +246,6 @@ static void tiers_result(const struct system *system, struct result *result)
                                            plan->cassandra.cores,
                                            1,
                                            1};
-    double highest = 0;
     for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
         struct result_tier *tier = &result->tiers[class];
         tier->name = names[class];
@@ -241,14 +253,66 @@ static void tiers_result(const struct system *system, struct result *result)
         tier->servers = servers[class];
         tier_result(system, (enum infra_class) class, tier);
         tier_series(system, (enum infra_class) class, tier);
+    }
+}
+
+/* What messages queue for. */
+static bool is_station(uint32_t resource)
+{
+    return resource == RESOURCE_CPU || resource == RESOURCE_NIC_IN ||
+           resource == RESOURCE_NIC_OUT || resource == RESOURCE_DISK_IO;
+}
+
+/* Into the list, which is sorted; what is least is dropped where it is full. */
+static void finding_add(struct result *result, struct result_finding finding)
+{
+    uint32_t at = result->finding_count;
+    while (at > 0 && result->findings[at - 1].utilization < finding.utilization) {
+        at--;
+    }
+    if (at == RESULT_FINDINGS_MAX) {
+        return;
+    }
+    uint32_t kept = result->finding_count < RESULT_FINDINGS_MAX - 1 ? result->finding_count
+                                                                    : RESULT_FINDINGS_MAX - 1;
+    memmove(&result->findings[at + 1], &result->findings[at],
+            (kept - at) * sizeof result->findings[0]);
+    result->findings[at] = finding;
+    result->finding_count = kept + 1;
+}
+
+/* Whoever runs the system asks first what stops more messages from passing, and then what else
+ * will not do. A disk that is full in ten days stops none today. */
+static void binding_result(struct result *result)
+{
+    double highest = 0;
+    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
         for (uint32_t r = 0; r < RESOURCE_COUNT; r++) {
-            if (tier->resources[r].utilization_mean > highest) {
-                highest = tier->resources[r].utilization_mean;
+            double utilization = result->tiers[class].resources[r].utilization_mean;
+            bool binds = r != RESOURCE_DISK_SPACE && r != RESOURCE_QUOTA;
+            if (binds && utilization > highest) {
+                highest = utilization;
                 result->binding_tier = class;
                 result->binding_resource = r;
             }
+            if (!is_station(r) && utilization > 1) {
+                finding_add(result, (struct result_finding){class, r, utilization});
+            }
         }
     }
+}
+
+static bool station_full(const struct result *result)
+{
+    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
+        for (uint32_t r = 0; r < RESOURCE_COUNT; r++) {
+            const struct result_resource *resource = &result->tiers[class].resources[r];
+            if (is_station(r) && resource->utilization_mean >= STATION_FULL) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static void series_result(const struct system *system, struct result *result)
@@ -276,25 +340,20 @@ static void series_result(const struct system *system, struct result *result)
     }
 }
 
-/* Messages written and not acked, by how much they grew in the second half of the measured time. */
-static double unfinished_growth(const struct system *system, const struct result *result)
+/* The batches of the first half say what an ack took before whatever grows had grown. */
+static double early_ack_s(const struct world *world, uint32_t complete)
 {
-    const struct world *world = &system->world;
-    uint64_t middle_ns = (world->from_ns + world->until_ns) / 2;
-    double seconds = (double)world->interval_ns * 1e-9;
-    double grown = 0;
-    double span = 0;
-    for (uint32_t i = 0; i < result->interval_count; i++) {
-        uint64_t start_ns = i * world->interval_ns;
-        if (start_ns >= middle_ns && start_ns + world->interval_ns <= world->until_ns) {
-            grown += ((double)result->sent_per_s[i] - (double)result->acked_per_s[i]) * seconds;
-            span += seconds;
-        }
+    struct histogram *early = calloc(1, sizeof *early);
+    CHECK(early != NULL);
+    for (uint32_t b = 0; b == 0 || b < complete / 2; b++) {
+        batch_merge(world, b, STAGE_ACK, early);
     }
-    return span > 0 ? grown / span : 0;
+    double mean_s = histogram_mean(early) * 1e-9;
+    free(early);
+    return mean_s;
 }
 
-static void ends_result(const struct system *system, struct result *result)
+static void ends_result(const struct system *system, uint32_t complete, struct result *result)
 {
     const struct world *world = &system->world;
     for (uint32_t i = 0; i < world->count[CLASS_POPULATION]; i++) {
@@ -306,17 +365,10 @@ static void ends_result(const struct system *system, struct result *result)
         result->consumer_lag_records +=
             kafka_lag(kafka_at(system->kafka, i), sim_now(system->sim)).records;
     }
-    result->unfinished_growth_per_s = unfinished_growth(system, result);
-    double sent_per_s = result->counters[COUNT_SENT].per_s;
-    result->overloaded = result->unfinished_growth_per_s > GROWTH_SHARE * sent_per_s + 1;
-    for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
-        const struct result_resource *resources = result->tiers[class].resources;
-        result->overloaded = result->overloaded ||
-                             resources[RESOURCE_CPU].utilization_mean >= 0.995 ||
-                             resources[RESOURCE_NIC_IN].utilization_mean >= 0.995 ||
-                             resources[RESOURCE_NIC_OUT].utilization_mean >= 0.995 ||
-                             resources[RESOURCE_DISK_IO].utilization_mean >= 0.995;
-    }
+    struct growth growth = growth_measure(result);
+    result->unfinished_growth_per_s = growth.slope_per_s;
+    bool grows = growth_is_overload(&growth, early_ack_s(world, complete), result);
+    result->overloaded = station_full(result) || grows;
 }
 
 /* What some replica holds is stored: it survives, and repair spreads it. */
@@ -356,24 +408,40 @@ static void judge_result(struct system *system, struct result *result)
     result->judged_owed = sums.owed;
 }
 
+/* The measured time ends now, where the run has not got to its end. Returns how many batches are
+ * complete. */
+static uint32_t measured_time(struct system *system, struct result *result)
+{
+    struct world *world = &system->world;
+    uint64_t asked_ns = world->until_ns - world->from_ns;
+    result->end_ns = sim_now(system->sim);
+    result->partial = result->end_ns < system_end_ns(system);
+    result->from_ns = world->from_ns;
+    result->until_ns = world->until_ns;
+    if (result->end_ns < result->until_ns) {
+        result->until_ns = result->end_ns > result->from_ns ? result->end_ns : result->from_ns;
+        /* The nodes divide by it; it is not empty. */
+        world->until_ns = result->until_ns > result->from_ns ? result->until_ns : world->from_ns + 1;
+    }
+    return (uint32_t)((result->until_ns - result->from_ns) * BATCHES / asked_ns);
+}
+
 void system_result(struct system *system, struct result *result)
 {
     const struct world *world = &system->world;
     memset(result, 0, sizeof *result);
+    uint32_t complete = measured_time(system, result);
     result->plan = system->asked;
-    result->from_ns = world->from_ns;
-    result->until_ns = world->until_ns;
-    result->end_ns = sim_now(system->sim);
-    result->partial = result->end_ns < system_end_ns(system);
     result->fraction = system->asked->run.fidelity;
     result->events = sim_handled(system->sim);
     result->clients = world->client_count;
     result->host.threads = world->thread_count;
     result->host.plain = system->options.plain;
-    stages_result(system, result);
+    stages_result(system, complete, result);
     counters_result(system, result);
     tiers_result(system, result);
+    binding_result(result);
     series_result(system, result);
-    ends_result(system, result);
+    ends_result(system, complete, result);
     judge_result(system, result);
 }

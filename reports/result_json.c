@@ -208,6 +208,20 @@ static void write_binding(struct writer *w, const struct result *result)
     writer_object_end(w);
 }
 
+static void write_findings(struct writer *w, const struct result *result)
+{
+    writer_array(w, "findings");
+    for (uint32_t i = 0; i < result->finding_count; i++) {
+        const struct result_tier *tier = &result->tiers[result->findings[i].tier];
+        writer_flat_object(w, NULL);
+        writer_text(w, "tier", tier->name);
+        writer_text(w, "resource", tier->resources[result->findings[i].resource].name);
+        writer_real(w, "utilization", result->findings[i].utilization);
+        writer_object_end(w);
+    }
+    writer_array_end(w);
+}
+
 static void write_judge(struct writer *w, const struct result *result)
 {
     if (!result->judged) {
@@ -264,6 +278,7 @@ bool result_json_write(FILE *stream, const struct result *result, const struct r
     write_run(w, result);
     write_measured(w, result);
     write_binding(w, result);
+    write_findings(w, result);
     writer_flat_object(w, "unfinished");
     writer_bool(w, "overloaded", result->overloaded);
     writer_count(w, "messages", result->unfinished);

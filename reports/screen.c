@@ -11,6 +11,7 @@
 
 #define TEXT_SIZE 1024u
 #define VIOLATIONS_SHOWN 2u
+#define FINDINGS_SHOWN 3u
 #define STAGES_LEAST 3u /* Delivery, ack and receipt. */
 
 /* Text that grows to the right, and is cut where it is full. */
@@ -105,7 +106,34 @@ static const struct result_resource *binding(const struct result *result)
     return resource->present ? resource : NULL;
 }
 
-/* The busiest node of all, where it is full and what was `named` does not say so. */
+static bool is_finding(const struct result *result, uint32_t tier, uint32_t resource)
+{
+    for (uint32_t i = 0; i < result->finding_count; i++) {
+        if (result->findings[i].tier == tier && result->findings[i].resource == resource) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* " Does not fit: cassandra disk at 336%, redis memory at 120%." */
+static void say_findings(struct text *text, const struct result *result)
+{
+    for (uint32_t i = 0; i < result->finding_count && i < FINDINGS_SHOWN; i++) {
+        const struct result_finding *finding = &result->findings[i];
+        const struct result_tier *tier = &result->tiers[finding->tier];
+        char percent[HUMANE_SIZE];
+        say(text, "%s %s %s at %s", i == 0 ? " Does not fit:" : ",", tier->name,
+            screen_resource(tier->resources[finding->resource].name),
+            humane_percent(finding->utilization, percent));
+    }
+    if (result->finding_count > FINDINGS_SHOWN) {
+        say(text, ", and %u more", result->finding_count - FINDINGS_SHOWN);
+    }
+    say(text, "%s", result->finding_count > 0 ? "." : "");
+}
+
+/* The busiest node of all, where it is full and neither `named` nor a finding says so. */
 static void say_hottest(struct text *text, const struct result *result,
                         const struct result_resource *named)
 {
@@ -115,7 +143,8 @@ static void say_hottest(struct text *text, const struct result *result,
     for (uint32_t t = 0; t < RESULT_TIERS; t++) {
         for (uint32_t r = 0; r < RESULT_RESOURCES; r++) {
             const struct result_resource *resource = &result->tiers[t].resources[r];
-            if (resource->present && resource->utilization_max >= most) {
+            if (resource->present && resource->utilization_max >= most &&
+                !is_finding(result, t, r)) {
                 most = resource->utilization_max;
                 hot_tier = &result->tiers[t];
                 hot = resource;
@@ -130,10 +159,10 @@ static void say_hottest(struct text *text, const struct result *result,
         screen_resource(hot->name), humane_percent(hot->utilization_max, percent));
 }
 
-/* What passes through, and can be full; memory, disk and connections only fill up. */
+/* What messages queue for; the others only fill up. */
 static bool is_flow(const struct result_resource *resource)
 {
-    static const char *const names[] = {"cpu", "nic_in", "nic_out", "disk_io", "quota"};
+    static const char *const names[] = {"cpu", "nic_in", "nic_out", "disk_io"};
     bool flow = false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         flow = flow || (resource->present && strcmp(resource->name, names[i]) == 0);
@@ -184,6 +213,7 @@ static void say_overload(struct text *text, const struct result *result)
         "%" PRIu64 " messages never finished: no steady state, latencies below are of those that "
         "finished.",
         result->unfinished);
+    say_findings(text, result);
     say_hottest(text, result, fullest);
 }
 
@@ -219,11 +249,12 @@ static void put_headline(const struct screen *screen)
         say(&text, "OVERLOADED: ");
         say_overload(&text, result);
     } else {
-        bool fits = resource == NULL || resource->utilization_mean < 1;
+        bool fits = result->finding_count == 0;
         colour = fits ? SCREEN_GREEN : SCREEN_YELLOW;
         say_binding(&text, result);
-        say(&text, "%s%s.", fits ? "; the system keeps up" : ": it does not fit; messages keep up",
+        say(&text, "; %s%s.", fits ? "the system keeps up" : "messages keep up",
             result->partial ? " so far" : "");
+        say_findings(&text, result);
         say_hottest(&text, result, resource);
     }
     put_wrapped(screen, colour, text.bytes, 3);

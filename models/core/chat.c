@@ -30,6 +30,7 @@ struct chat_config chat_config_default(uint32_t sessions_max)
         .pages_max = 64,
         .records_max = 1024,
         .session_sends_max = 16,
+        .devices_max = CHAT_DEVICES_MAX,
         .hybrid_threshold = 1000,
         .receipts = RECEIPTS_MESSAGE,
         .hold_ns = 30000000000u,
@@ -59,6 +60,7 @@ struct chat *chat_init(void *memory, const struct chat_config *config)
     CHECK((uintptr_t)memory % 64 == 0);
     CHECK(config->flights_max > 4 * config->records_max / 3);
     CHECK(config->records_max > 0);
+    CHECK(config->devices_max > 0 && config->devices_max <= CHAT_DEVICES_MAX);
     char *at = memory;
     struct chat *chat = memory;
     chat->config = *config;

@@ -92,7 +92,6 @@ enum chat_entry_kind {
     ENTRY_JOINED,      /* In the log: `user` is a member from `id` on. */
     ENTRY_LEFT,        /* In the log: `user` is none from `id` on. */
     ENTRY_KICK,        /* A newer connection of the device took over: drop this one. */
-    ENTRY_NUDGE,       /* Nothing but: look into the inbox. */
 };
 
 /* What travels: through the log, through an inbox, and between cores. 56 bytes. */
@@ -105,7 +104,7 @@ struct chat_entry {
     uint32_t device;   /* MESSAGE: the sender's device. */
     uint8_t kind;      /* enum chat_entry_kind. */
     uint8_t type;      /* Text, image, video, system: passed on, never looked at. */
-    uint16_t alone;    /* MESSAGE: 1 when the sender has no other device to show it on. */
+    uint16_t alone;    /* MESSAGE: 1 when nobody has a second device to show his own on. */
 };
 
 /* Where a user's device is, and how far its inbox goes. */
@@ -197,7 +196,6 @@ struct chat_event {
     uint64_t value;   /* DONE: by op. */
     uint32_t device_id;
     uint8_t transport;                     /* enum chat_transport: OPEN, RESUME. */
-    bool others;                           /* RESUME: the user has other devices. */
     uint32_t count;                        /* How many of the next, for DONE of READ and CACHE. */
     const struct chat_frame *frame;        /* FRAME. */
     const struct chat_entry *entries;      /* RECORD and ROUTED: one. DONE: inbox or history. */
@@ -247,8 +245,7 @@ enum chat_op {
                      `device` has not acknowledged and that have not expired. */
     /* CACHE: atomic for one user */
     CACHE_REGISTER,   /* `device` of `user` is at conn_id here, draining. locations[0]: its inbox,
-                         and where it was before (gateway, conn_id; 0 if nowhere). `value`: how
-                         many devices the user has. */
+                         and where it was before (gateway, conn_id; 0 if nowhere). */
     CACHE_UNREGISTER, /* ... is no longer at conn_id, if that is what it says. Not answered. */
     CACHE_APPEND,     /* entry to the inbox of every device of `user` but `device` (0: none
                          excepted); locations: each of them that is online or, with `pushed`
@@ -320,6 +317,8 @@ struct chat_config {
     uint32_t sequence_first;    /* The workers of a machine split its 4096 ids a millisecond: */
     uint32_t sequence_count;    /* this one has so many from there. */
     uint64_t reserved_until_ms; /* Ids up to this time may have been minted before. 0: none. */
+    uint32_t devices_max;       /* Of one user. 1: a message is never shown on others of its sender,
+                                   which spares asking the cache for them. */
     uint32_t hybrid_threshold;  /* Members above which a group is delivered to those online only. */
     uint32_t send_tries_max; /* Then the device is told UNAVAILABLE. Other work never gives up. */
     uint64_t hold_ns;        /* Long poll: how long a request may wait. */

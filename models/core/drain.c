@@ -206,15 +206,15 @@ static void drain_orphan(struct chat *chat, struct flight *flight)
     flight_free(chat, flight);
 }
 
-static void route_plain(struct chat *chat, const struct chat_location *to,
-                        enum chat_entry_kind kind)
+/* The connection that the device had before. */
+static void kick(struct chat *chat, const struct chat_location *to)
 {
     struct chat_effect *effect = effect_add(chat, CHAT_FX_ROUTE);
     effect->gateway = to->gateway;
     effect->conn_id = to->conn_id;
     effect->user = to->user;
     effect->device = to->device;
-    effect->entry.kind = (uint8_t)kind;
+    effect->entry.kind = ENTRY_KICK;
     effect->entry.user = to->user;
 }
 
@@ -226,16 +226,7 @@ static void on_registered(struct chat *chat, struct flight *flight, struct sessi
     bool replaced = here->conn_id != 0 && !(here->gateway == chat->config.gateway &&
                                             here->conn_id == session_conn(chat, session));
     if (replaced) {
-        route_plain(chat, here, ENTRY_KICK);
-    }
-    if (event->value > 1) {
-        session->flags |= SESSION_OTHERS;
-    }
-    /* A new device: the others' sessions must know that they are no longer alone. */
-    for (uint32_t i = 1; here->fresh && i < event->count; i++) {
-        if (event->locations[i].conn_id != 0) {
-            route_plain(chat, &event->locations[i], ENTRY_NUDGE);
-        }
+        kick(chat, here);
     }
     if (here->trimmed > session->sent) {
         session->sent = here->trimmed;

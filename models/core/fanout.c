@@ -1,9 +1,12 @@
 /* Fan-out: a record of the log reaches the inbox of every device of every recipient.
  *
  *   1:1      RECORD itself appends for the recipient; a DELIVERY for the sender's other devices
- *   group    MEMBERS --> a page --> ROWS and a DELIVERY for each member --> next page ...
+ *   group    MEMBERS --> a page --> ROWS --> a DELIVERY for each member --> next page ...
  *   hybrid   as group, but no rows, and each member is only LOCATEd: whoever is online is sent the
  *            message, and the others pull it from the store when they open the channel
+ *
+ * ROWS come first, so that whatever stands in an inbox can be found again in the store: by a
+ * receipt that looks for its sender, and by whoever rebuilds an inbox that was lost.
  *
  *   APPEND --MISSING: the cache does not know the user--> DEVICES --> APPEND with the devices named
  *
@@ -330,6 +333,7 @@ static void delivery_on_done(struct chat *chat, struct flight *flight,
         on_located(chat, flight, event);
         break;
     case DELIVERY_ROWS:
+        wait_in_line(chat, parent_of(chat, flight));
         child_finish(chat, flight);
         break;
     }
@@ -354,13 +358,13 @@ static void on_members(struct chat *chat, struct flight *record, const struct ch
         record_advance(chat, record);
         return;
     }
-    if (!record->record.hybrid && !child_start(chat, record, DELIVERY_ROWS, 0, event->count)) {
+    if (record->record.hybrid) {
+        wait_in_line(chat, record);
+    } else if (!child_start(chat, record, DELIVERY_ROWS, 0, event->count)) {
         flight_retry(chat, record); /* Asks for the page again, when flights are free. */
         record->stage = RECORD_MEMBERS;
         record->record.count = 0;
-        return;
     }
-    wait_in_line(chat, record);
 }
 
 static void record_on_done(struct chat *chat, struct flight *record, const struct chat_event *event)

@@ -44,7 +44,7 @@ void history_on_frame(struct chat *chat, struct session *session, const struct c
         return;
     }
     struct flight *flight = NULL;
-    if (session->work_count < chat->config.session_sends_max) {
+    if (session_asked(chat, session) < chat->config.session_sends_max) {
         flight = flight_take(chat, FLIGHT_HISTORY);
     }
     if (flight == NULL) {

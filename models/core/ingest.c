@@ -70,21 +70,6 @@ void reserve_on_done(struct chat *chat, struct flight *flight, const struct chat
     flight_free(chat, flight);
 }
 
-/* Has the sender no other device to show it on? Only a registration tells: a device may send before
- * its own has been answered, and a POST has none. */
-static bool is_alone(const struct session *session)
-{
-    bool known = session->state != SESSION_OPENING && session->state != SESSION_POSTING;
-    return known && (session->flags & SESSION_OTHERS) == 0;
-}
-
-/* Another device of the sender may have come while the message was being stored. */
-static bool still_alone(struct chat *chat, const struct flight *flight)
-{
-    const struct session *session = session_of(chat, flight);
-    return session != NULL && is_alone(session);
-}
-
 /* Asks for what the flight's stage asks for. */
 static void send_call(struct chat *chat, struct flight *flight)
 {
@@ -117,7 +102,6 @@ static void send_call(struct chat *chat, struct flight *flight)
         }
         break;
     case SEND_PUBLISH:
-        flight->entry.alone = flight->entry.alone && still_alone(chat, flight);
         effect = effect_add(chat, CHAT_FX_PUBLISH);
         effect->token = flight_token(chat, flight);
         effect->again = flight->tries;
@@ -277,7 +261,7 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
         return;
     }
     struct flight *flight = NULL;
-    if (err == CHAT_OK && session->work_count < chat->config.session_sends_max) {
+    if (err == CHAT_OK && session_asked(chat, session) < chat->config.session_sends_max) {
         flight = flight_take(chat, FLIGHT_SEND);
     }
     if (flight == NULL) {
@@ -297,7 +281,7 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
         .channel = frame->channel,
         .text = frame->text,
         .type = frame->type,
-        .alone = is_alone(session),
+        .alone = chat->config.devices_max == 1,
     };
     flight->send.client_id = frame->client_id;
     flight->send.client_key = frame->client_key;

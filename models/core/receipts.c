@@ -74,7 +74,7 @@ static bool covers(const struct chat *chat, const struct flight *flight, const s
            channel_equal(u->channel, flight->entry.channel);
 }
 
-/* Marks what the receipt covers. Returns the highest inbox position of it. */
+/* Marks what the receipt covers. Returns up to which inbox position it says that all is there. */
 static uint64_t unacked_mark(struct chat *chat, const struct session *session,
                              const struct flight *flight, enum unacked_state state)
 {
@@ -82,11 +82,32 @@ static uint64_t unacked_mark(struct chat *chat, const struct session *session,
     for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
         struct unacked *u = &chat->unacked[at];
         if (covers(chat, flight, u) && u->state < state) {
+            uint64_t through = u->position - u->ahead;
             u->state = (uint8_t)state;
-            position = u->position > position ? u->position : position;
+            position = through > position ? through : position;
         }
     }
     return position;
+}
+
+/* A message may be sent twice over one connection, when its inbox has changed: what was said of one
+ * copy holds for all. True: it was said. */
+static bool said_before(struct chat *chat, struct session *session, uint64_t id)
+{
+    uint8_t state = UNACKED_SENT;
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        const struct unacked *u = &chat->unacked[at];
+        state = u->id == id && u->state > state ? u->state : state;
+    }
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        if (chat->unacked[at].id == id) {
+            chat->unacked[at].state = state;
+        }
+    }
+    if (state == UNACKED_DONE) {
+        session_trim(chat, session, 0);
+    }
+    return state != UNACKED_SENT;
 }
 
 static struct unacked *unacked_find(struct chat *chat, const struct session *session, uint64_t id)
@@ -134,6 +155,16 @@ static struct flight *receipt_take(struct chat *chat, struct session *session, u
     return flight;
 }
 
+static void receipt_begin(struct chat *chat, const struct session *session, struct flight *flight,
+                          const struct unacked *u)
+{
+    flight->entry.channel = u->channel;
+    flight->receipt.sender = u->sender;
+    flight->receipt.live = u->live;
+    unacked_mark(chat, session, flight, UNACKED_STORING);
+    receipt_go(chat, flight, RECEIPT_STORE);
+}
+
 void receipts_on_frame(struct chat *chat, struct session *session, const struct chat_frame *frame)
 {
     uint8_t kind = frame->kind == FRAME_READ ? ENTRY_READ : ENTRY_DELIVERED;
@@ -142,8 +173,8 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
         effect_error(chat, session_conn(chat, session), CHAT_ERR_BAD_FRAME, frame);
         return;
     }
-    if (u != NULL && u->state != UNACKED_SENT && kind == ENTRY_DELIVERED) {
-        return; /* Said before, and being stored. */
+    if (kind == ENTRY_DELIVERED && u != NULL && said_before(chat, session, u->id)) {
+        return;
     }
     struct flight *open = u == NULL ? NULL : receipt_open(chat, session, u->channel, kind);
     if (open != NULL) {
@@ -155,6 +186,10 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
         return;
     }
     struct flight *flight = receipt_take(chat, session, frame->msg_id, kind, frame->text);
+    if (flight == NULL && kind == ENTRY_DELIVERED && u != NULL) {
+        u->state = UNACKED_WAITING; /* A device says it once. */
+        return;
+    }
     if (flight == NULL) {
         chat->refused++;
         effect_error(chat, session_conn(chat, session), CHAT_ERR_BUSY, frame);
@@ -164,11 +199,23 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
         receipt_go(chat, flight, RECEIPT_LOOKUP);
         return;
     }
-    flight->entry.channel = u->channel;
-    flight->receipt.sender = u->sender;
-    flight->receipt.live = u->live;
-    unacked_mark(chat, session, flight, UNACKED_STORING);
-    receipt_go(chat, flight, RECEIPT_STORE);
+    receipt_begin(chat, session, flight, u);
+}
+
+void receipts_resume(struct chat *chat, struct session *session)
+{
+    uint32_t at = session->unacked_head;
+    while (at != NONE && chat->unacked[at].state != UNACKED_WAITING) {
+        at = chat->unacked[at].next;
+    }
+    if (at != NONE) {
+        const struct unacked *u = &chat->unacked[at];
+        struct flight *flight =
+            receipt_take(chat, session, u->id, ENTRY_DELIVERED, (struct chat_blob){0});
+        if (flight != NULL) {
+            receipt_begin(chat, session, flight, u);
+        }
+    }
 }
 
 bool receipts_on_since(struct chat *chat, const struct session *session,
@@ -235,6 +282,9 @@ static void receipt_finish(struct chat *chat, struct flight *flight)
         session_trim(chat, session, position);
     }
     receipt_free(chat, flight);
+    if (session != NULL) {
+        receipts_resume(chat, session);
+    }
 }
 
 static void on_stored(struct chat *chat, struct flight *flight)

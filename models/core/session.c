@@ -37,6 +37,15 @@ uint64_t session_conn(const struct chat *chat, const struct session *session)
     return (uint64_t)session->epoch << 32 | session_slot(chat, session);
 }
 
+uint32_t session_asked(struct chat *chat, const struct session *session)
+{
+    uint32_t count = 0;
+    for (uint32_t at = session->work_head; at != NONE; at = flight_at(chat, at)->next) {
+        count += flight_at(chat, at)->kind != FLIGHT_RECEIPT;
+    }
+    return count;
+}
+
 void session_work_add(struct chat *chat, struct session *session, struct flight *flight)
 {
     uint32_t slot = flight_slot(chat, flight);
@@ -111,7 +120,6 @@ void session_on_resume(struct chat *chat, const struct chat_event *event)
     session->state = SESSION_LIVE;
     session->sent = event->since;
     session->trimmed = event->since;
-    session->flags = event->others ? SESSION_OTHERS : 0;
 }
 
 static void unacked_free(struct chat *chat, uint32_t index)
@@ -269,6 +277,18 @@ void session_passed(struct session *session, uint64_t position)
     session->ahead = beyond >> 1;
 }
 
+/* Over one connection all comes in order, so a device that has a message has what was sent before.
+ * That is not all that stands before it in the inbox; what is not said by it, a PING has to ask. */
+static void sent_ahead(struct chat *chat, struct session *session, const struct chat_entry *entry,
+                       uint8_t distance)
+{
+    if (entry->kind == ENTRY_MESSAGE) {
+        CHECK(chat->unacked[session->unacked_tail].id == entry->id);
+        chat->unacked[session->unacked_tail].ahead = distance;
+    }
+    session->flags |= SESSION_UNCONFIRMED;
+}
+
 static void on_entry_live(struct chat *chat, struct session *session,
                           const struct chat_entry *entry)
 {
@@ -289,6 +309,7 @@ static void on_entry_live(struct chat *chat, struct session *session,
     } else if ((session->ahead >> (distance - 2) & 1) == 0) {
         if (session_send(chat, session, entry)) {
             session->ahead |= (uint32_t)1 << (distance - 2);
+            sent_ahead(chat, session, entry, (uint8_t)distance);
         }
         drain_gap(chat, session);
     }
@@ -324,8 +345,6 @@ void session_on_routed(struct chat *chat, const struct chat_event *event)
     if (entry->kind == ENTRY_KICK) {
         drop(chat, event->conn_id, CHAT_ERR_REPLACED);
         session_end(chat, session, false);
-    } else if (entry->kind == ENTRY_NUDGE) {
-        session->flags |= SESSION_OTHERS;
     } else if (entry->kind == ENTRY_LIVE) {
         if (session->transport == TRANSPORT_WEBSOCKET) {
             session_send(chat, session, entry);
@@ -349,9 +368,8 @@ void session_trim(struct chat *chat, struct session *session, uint64_t confirmed
         if (session->unacked_head == NONE) {
             session->unacked_tail = NONE;
         }
-        if (chat->unacked[index].position > confirmed) {
-            confirmed = chat->unacked[index].position;
-        }
+        uint64_t position = chat->unacked[index].position - chat->unacked[index].ahead;
+        confirmed = position > confirmed ? position : confirmed;
         unacked_free(chat, index);
     }
     for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
@@ -390,6 +408,7 @@ static void session_sweep_one(struct chat *chat, struct session *session)
     if (session->state != SESSION_LIVE) {
         return;
     }
+    receipts_resume(chat, session);
     if ((session->flags & SESSION_QUIET) != 0) {
         drain_verify(chat, session);
     }

@@ -40,7 +40,6 @@ enum session_state {
 };
 
 enum session_flag {
-    SESSION_OTHERS = 1,      /* The user has other devices. */
     SESSION_MORE = 2,        /* Something was routed while it drained. */
     SESSION_UNCONFIRMED = 4, /* A receipt was sent that nothing has confirmed. */
     SESSION_AGED = 8,        /* ... and a sweep has passed since. */
@@ -149,10 +148,12 @@ struct unacked {
     uint32_t next;
     uint8_t state; /* enum unacked_state. */
     uint8_t live;  /* Of a hybrid group: a cursor is kept. */
+    uint8_t ahead; /* So many positions up to its own had not all been sent before it. */
 };
 
 enum unacked_state {
     UNACKED_SENT,
+    UNACKED_WAITING, /* DELIVERED was said, and no flight was free to store it. */
     UNACKED_STORING, /* DELIVERED is being made durable. */
     UNACKED_DONE,    /* It is; but an earlier message is not, so the inbox is not trimmed yet. */
 };
@@ -241,6 +242,8 @@ struct session *session_find(struct chat *chat, uint64_t conn_id);
 struct session *session_of(struct chat *chat, const struct flight *flight); /* NULL: gone. */
 uint64_t session_conn(const struct chat *chat, const struct session *session);
 uint32_t session_slot(const struct chat *chat, const struct session *session);
+/* What it has under way besides receipts. */
+uint32_t session_asked(struct chat *chat, const struct session *session);
 void session_work_add(struct chat *chat, struct session *session, struct flight *flight);
 void session_work_remove(struct chat *chat, struct flight *flight);
 void session_end(struct chat *chat, struct session *session, bool unregister);
@@ -279,6 +282,8 @@ void reserve_on_timer(struct chat *chat, struct flight *flight);
 void receipts_on_frame(struct chat *chat, struct session *session, const struct chat_frame *frame);
 void receipts_on_done(struct chat *chat, struct flight *flight, const struct chat_event *event);
 void receipts_on_timer(struct chat *chat, struct flight *flight);
+/* Stores one DELIVERED that was said and found no flight, if one is free now. */
+void receipts_resume(struct chat *chat, struct session *session);
 /* A poll acknowledged this inbox entry: as DELIVERED, then trimmed. Chained after `*chain`, which
  * it replaces. False: no flight left. */
 bool receipts_on_since(struct chat *chat, const struct session *session,

@@ -61,8 +61,7 @@ void client_link_send(struct sim_context *context, struct peer *peer, uint32_t c
     event->node = to;
     event->time_ns = sent_ns + client_delay_ns(world, client, &bits);
     if (world->cuts != NULL) { /* Before the order: what comes behind waits for it. */
-        uint64_t delay_ns =
-            cut_delay_ns(world, peer->node, to, sent_ns, hash_mix(bits.word[1]));
+        uint64_t delay_ns = cut_delay_ns(world, peer->node, to, sent_ns, hash_mix(bits.word[1]));
         if (delay_ns == SIM_NEVER) {
             count_add(context, world, COUNT_LOST, 1);
             return;

@@ -345,6 +345,7 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
         config.pages_max = 1;
     }
     config.reserve_ms = plan->run.contents ? 1000 : 0;
+    config.devices_max = plan->population.devices_per_user > 1 ? CHAT_DEVICES_MAX : 1;
     config.hybrid_threshold = plan->core.hybrid_threshold;
     config.receipts =
         plan->core.receipts == PLAN_RECEIPTS_WATERMARK ? RECEIPTS_WATERMARK : RECEIPTS_MESSAGE;

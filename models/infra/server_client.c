@@ -288,7 +288,6 @@ uint64_t server_place(struct server *server, struct server_scratch *scratch, uin
         .device_id = client_device(server->peer.world, client),
         .since = position,
         .transport = TRANSPORT_WEBSOCKET,
-        .others = server->peer.world->devices_per_user > 1,
     };
     chat_step(w->chat, &event, &scratch->effects);
     CHECK(scratch->effects.count == 0);

@@ -430,19 +430,20 @@ static void test_a_swarm_of_kills_loses_nothing_answered(void **state)
 {
     (void)state;
     uint64_t seeds = getenv("CHATSCALE_QUICK") != NULL ? 8 : 64;
-    for (uint64_t seed = 1; seed <= seeds; seed++) {
+    for (uint64_t i = 0; i <= seeds; i++) {
+        uint64_t seed = i == 0 ? 720 : i; /* That one has been wrong before. */
         struct kafka_bed *bed = swarm_plan(seed);
         run(bed, 120 * SECOND);
         check_at_least_once(bed);
-        for (uint32_t i = 0; i < record_count(bed); i++) {
-            if (bed->asked[i].answered_ns == 0) {
-                fail_msg("seed %llu: record %u was never answered", (unsigned long long)seed, i);
+        for (uint32_t k = 0; k < record_count(bed); k++) {
+            if (bed->asked[k].answered_ns == 0) {
+                fail_msg("seed %llu: record %u was never answered", (unsigned long long)seed, k);
             }
         }
-        for (uint32_t i = 0; i < bed->plan.kafka.brokers; i++) {
-            struct kafka_lag lag = kafka_lag(kafka_at(bed->kafka, i), sim_now(bed->sim));
+        for (uint32_t k = 0; k < bed->plan.kafka.brokers; k++) {
+            struct kafka_lag lag = kafka_lag(kafka_at(bed->kafka, k), sim_now(bed->sim));
             if (lag.held != 0 || lag.lost != 0) {
-                fail_msg("seed %llu: broker %u holds %llu, lost %llu", (unsigned long long)seed, i,
+                fail_msg("seed %llu: broker %u holds %llu, lost %llu", (unsigned long long)seed, k,
                          (unsigned long long)lag.held, (unsigned long long)lag.lost);
             }
         }
@@ -457,9 +458,13 @@ static void test_results_do_not_depend_on_threads_or_scheduler(void **state)
         uint64_t digest = 0;
         for (uint32_t threads = 0; threads <= 3; threads++) {
             struct kafka_bed *bed = swarm_plan(seed);
+            bed->plan.run.duration_ns = 4 * SECOND; /* All of it, faster. */
+            bed->plan.random_faults[0].mtbf_ns = SECOND;
+            bed->plan.random_faults[1].mtbf_ns = SECOND;
+            bed->options.gap_ns = 2 * MS;
             bed->options.threads = threads == 0 ? 1 : threads;
             bed->options.scheduler = threads == 0 ? SIM_PLAIN : SIM_WINDOWS;
-            run(bed, 22 * SECOND);
+            run(bed, 6 * SECOND);
             uint64_t got = kafka_bed_digest(bed);
             digest = threads == 0 ? got : digest;
             assert_int_equal(got, digest);

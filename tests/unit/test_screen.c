@@ -122,9 +122,10 @@ static void an_overload_is_not_blamed_on_a_disk_that_will_not_do(void **state)
     result->overloaded = true;
     made_resource(result, 4, MADE_DISK_SPACE, "disk_space", 3e12, 7.6, 7.7);
     made_resource(result, 3, MADE_NIC_OUT, "nic_out", 1.25e9, 0.91, 0.99);
-    result->binding_resource = MADE_DISK_SPACE;
+    result->finding_count = 1;
+    result->findings[0] = (struct result_finding){4, MADE_DISK_SPACE, 7.6};
     assert_shows(result, "OVERLOADED: kafka network out binds at 91%; 312345 messages never");
-    assert_shows(result, " Fullest node: cassandra #2, disk at 770%.\n");
+    assert_shows(result, " Does not fit: cassandra disk at 760%.\n");
 }
 
 static void a_full_node_is_named_though_its_tier_has_room(void **state)
@@ -139,9 +140,14 @@ static void what_does_not_fit_is_said_though_messages_keep_up(void **state)
 {
     struct result *result = *state;
     made_resource(result, 4, MADE_DISK_SPACE, "disk_space", 3e12, 34.92, 35);
-    result->binding_resource = MADE_DISK_SPACE;
-    assert_shows(result, "cassandra disk binds at 3492%: it does not fit; messages keep up.");
-    assert_shows(result, "*34.9/35x");
+    result->finding_count = 4;
+    for (uint32_t i = 0; i < 4; i++) {
+        result->findings[i] = (struct result_finding){4, MADE_DISK_SPACE, 34.92};
+    }
+    assert_shows(result, "cassandra cpu binds at 63%; messages keep up. Does not fit: cassandra "
+                         "disk at 3492%,");
+    assert_shows(result, ", and 1 more.\n");
+    assert_shows(result, "34.9/35x");
     assert_shows(result, "disk 105 TB of 3 TB");
 }
 
@@ -248,6 +254,7 @@ static void the_largest_of_all_still_fits(void **state)
         }
     }
     result->overloaded = true;
+    result->finding_count = RESULT_FINDINGS_MAX;
     result->unfinished = UINT64_MAX;
     result->consumer_lag_records = UINT64_MAX;
     result->unfinished_growth_per_s = 123456;
