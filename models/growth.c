@@ -71,8 +71,7 @@ static void regress(const struct result *result, struct span span, struct growth
     double correlation = squares > 0 ? products / squares : 0;
     correlation = fmin(fmax(correlation, 0), CORRELATION_MAX);
     growth->slope_per_s = slope;
-    growth->error_per_s =
-        sqrt(squares / (count - 2) / xx * (1 + correlation) / (1 - correlation));
+    growth->error_per_s = sqrt(squares / (count - 2) / xx * (1 + correlation) / (1 - correlation));
     growth->unfinished = y;
     growth->known = true;
 }
@@ -105,8 +104,7 @@ bool growth_is_overload(const struct growth *growth, double ack_s, const struct 
     double under_way = LITTLE_FACTOR * growth->sent_per_s_max * ack_s;
     double explained = under_way + LITTLE_DEVIATIONS * sqrt(under_way) + FEW;
     bool grows = growth->known && growth->slope_per_s > ERRORS * growth->error_per_s &&
-                 growth->slope_per_s > SHARE * growth->sent_per_s &&
-                 growth->unfinished > explained;
+                 growth->slope_per_s > SHARE * growth->sent_per_s && growth->unfinished > explained;
     bool faults = result->plan->fault_count > 0 || result->plan->random_fault_count > 0;
     bool worked_off = faults && !result->partial && result->plan->run.drain_ns > 0 &&
                       (double)result->unfinished <= explained;

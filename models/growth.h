@@ -18,9 +18,9 @@
 #include "models/result.h"
 
 struct growth {
-    double slope_per_s; /* 0 where there are too few intervals to tell. */
-    double error_per_s; /* Its standard error. */
-    double sent_per_s;  /* Mean over the second half, and ... */
+    double slope_per_s;    /* 0 where there are too few intervals to tell. */
+    double error_per_s;    /* Its standard error. */
+    double sent_per_s;     /* Mean over the second half, and ... */
     double sent_per_s_max; /* ... of its busiest interval. */
     double unfinished;     /* At the end of the measured time. */
     bool known;

@@ -87,7 +87,7 @@ struct result_finding {
 
 struct result {
     const struct plan *plan; /* Borrowed. */
-    uint64_t from_ns;        /* The measured time: really measured, where the run was ended early. */
+    uint64_t from_ns; /* The measured time: really measured, where the run was ended early. */
     uint64_t until_ns;
     uint64_t end_ns; /* The run's end, drain included. */
     bool partial;    /* Interrupted: what there was until end_ns. */
@@ -112,7 +112,7 @@ struct result {
     double unfinished_growth_per_s;
     uint64_t consumer_lag_records; /* Published and not consumed, at the end. */
     bool overloaded; /* A station's mean utilization is 1, or unfinished grows beyond its noise. */
-    uint32_t interval_count;       /* Of the time series. */
+    uint32_t interval_count; /* Of the time series. */
     uint64_t interval_ns;
     float *sent_per_s; /* interval_count each; owned by the result. */
     float *acked_per_s;

@@ -319,6 +319,14 @@ struct system *system_create(const struct plan *plan, const struct system_option
     system->plan = *plan;
     system->options = *options;
     plan_sample(&system->plan);
+    if (options->trace_users > system->plan.population.users) {
+        system->plan.population.users = options->trace_users;
+    }
+    if (options->trace_count > 1) {
+        double span_ns = (double)options->trace[options->trace_count - 1].time_ns;
+        system->plan.population.message_rate_per_s =
+            options->trace_count * 1e9 * plan->population.trace.compress / (span_ns + 1);
+    }
     world->plan = &system->plan;
     /* The judge hears everything in one order: contents runs are small, and take one thread. */
     world->thread_count = options->plain || plan->run.contents ? 1 : options->threads;
@@ -348,6 +356,7 @@ struct system *system_create(const struct plan *plan, const struct system_option
     CHECK(system->sim != NULL);
     nodes_create(system);
     nodes_add(system);
+    system_replay(system);
     system_place(system);
     nodes_start(system);
     return system;
@@ -387,6 +396,7 @@ void system_destroy(struct system *system)
     free(world->stats);
     free(system->scratch);
     free(system->populations);
+    system_replay_free(system);
     free(system->servers);
     free(system->shards);
     free(system);

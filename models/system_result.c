@@ -11,7 +11,7 @@
 
 #define CDF_POINTS 96u
 #define BATCH_SAMPLES_MIN 20u
-#define BATCHES_MIN 5u          /* Complete ones, for an interval. */
+#define BATCHES_MIN 5u /* Complete ones, for an interval. */
 #define STATION_FULL 0.995
 
 _Static_assert(STAGE_COUNT <= RESULT_STAGES_MAX, "room for all stages");
@@ -109,9 +109,8 @@ static void stage_result(const struct world *world, enum stage stage, uint32_t c
         .max_ns = (double)all->max,
     };
     for (uint32_t q = 0; q < RESULT_QUANTILES; q++) {
-        result->quantile_ns[q] =
-            estimate((double)histogram_quantile(all, result_quantiles[q]), quantiles[q], count,
-                     complete);
+        result->quantile_ns[q] = estimate((double)histogram_quantile(all, result_quantiles[q]),
+                                          quantiles[q], count, complete);
     }
     for (uint32_t i = 0; i < CDF_POINTS && all->count > 0; i++) {
         double ns = pow(10, 3 + 8.0 * i / (CDF_POINTS - 1));
@@ -421,7 +420,8 @@ static uint32_t measured_time(struct system *system, struct result *result)
     if (result->end_ns < result->until_ns) {
         result->until_ns = result->end_ns > result->from_ns ? result->end_ns : result->from_ns;
         /* The nodes divide by it; it is not empty. */
-        world->until_ns = result->until_ns > result->from_ns ? result->until_ns : world->from_ns + 1;
+        world->until_ns =
+            result->until_ns > result->from_ns ? result->until_ns : world->from_ns + 1;
     }
     return (uint32_t)((result->until_ns - result->from_ns) * BATCHES / asked_ns);
 }

@@ -1,4 +1,5 @@
 /* The assembly's inside: system.c builds and runs it, system_place.c puts it into its steady state,
+ * system_replay.c gives it a trace's messages,
  * system_result.c reads it out. */
 #ifndef MODELS_SYSTEM_STATE_H
 #define MODELS_SYSTEM_STATE_H
@@ -28,9 +29,16 @@ struct system {
     struct cassandra_ring *ring;
     struct push *push;
     struct server_scratch **scratch;
-    struct rng_stream pending; /* Of what waits for those offline, and ... */
-    struct rng_stream idle;    /* ... of how long those online have been silent. */
+    uint32_t *trace_starts; /* Of a trace: by user, where its recipients begin, in ... */
+    uint32_t *trace_recipients;
+    struct population_write *trace_writes; /* By population, then time. */
+    struct rng_stream pending;             /* Of what waits for those offline, and ... */
+    struct rng_stream idle;                /* ... of how long those online have been silent. */
 };
+
+/* Replays options.trace, if there is one: sorts it by sender and by population. */
+void system_replay(struct system *system);
+void system_replay_free(struct system *system);
 
 /* Everyone who is online at the start is connected, registered and live; the inboxes of those who
  * are not hold what a steady state would have left there. */

@@ -112,7 +112,10 @@ struct workload_message workload_message(const struct workload *workload, uint64
 {
     struct rng_bits bits = rng_draw(&workload->messages, user, seq);
     struct workload_message message = {.channel = {0, 0}};
-    if (workload->group_share > 0 && rng_chance(bits.word[0], workload->group_share)) {
+    if (workload->trace_starts != NULL) {
+        uint64_t recipient = workload->trace_recipients[workload->trace_starts[user - 1] + seq - 1];
+        message.channel = chat_pair(user, recipient + 1);
+    } else if (workload->group_share > 0 && rng_chance(bits.word[0], workload->group_share)) {
         message.channel.first = pick_group(workload, user, bits.word[1]);
     }
     if (message.channel.first == 0) {

@@ -8,6 +8,8 @@
  *               near + 1 .. users  far: they exist, receive, and stay offline for the whole run
  *     groups    1 .. groups        members ascend with their index, so a page can be resumed
  *
+ * A trace takes the place of the draw: number `seq` of a user is its seq-th message in the trace.
+ *
  * An old message (sent before the run, read during it) is a function of its id: its low 22 bits say
  * which contact of the reader wrote it.
  */
@@ -27,6 +29,8 @@ struct workload {
     bool strict;      /* One writes to groups one is in: for runs whose backends know who is. */
     double far_share; /* Of recipients: those far away. */
     double read_share;
+    const uint32_t *trace_starts;     /* Replayed: by user - 1, where its recipients begin ... */
+    const uint32_t *trace_recipients; /* ... in order of time. NULL: synthetic. */
     double zipf_offset;
     double zipf_log; /* ln((near + offset) / offset); 0: activity is even. */
     struct rng_stream messages;

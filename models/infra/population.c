@@ -44,11 +44,49 @@ static uint32_t somebody(struct population *population, bool active)
     return UINT32_MAX;
 }
 
+/* Who writes has the app open. */
+static void come_online(struct sim_context *context, struct population *population, uint32_t index)
+{
+    for (uint32_t at = 0; at < population->offline_count; at++) {
+        if (population->offline[at] == index) {
+            population->offline[at] = population->offline[--population->offline_count];
+            population_step(context, population, index,
+                            &(struct client_event){.kind = CLIENT_EV_START});
+            return;
+        }
+    }
+}
+
+/* The trace's next message, and the one after it. */
+static void on_replay(struct sim_context *context, struct population *population)
+{
+    const struct population_write *write = &population->writes[population->write_at++];
+    count_add(context, population->peer.world, COUNT_SENT, 1);
+    if (population->write_at < population->write_count) {
+        struct sim_event event = {
+            .time_ns = population->writes[population->write_at].time_ns,
+            .node = population->peer.node,
+            .kind = EV_TICK,
+            .flags = CLOCK_WRITE,
+        };
+        sim_send(context, &event);
+    }
+    uint32_t index = write->client - population->first;
+    if (population->clients[index].state == CLIENT_OFFLINE) {
+        come_online(context, population, index);
+    }
+    population_step(context, population, index, &(struct client_event){.kind = CLIENT_EV_WRITE});
+}
+
 static void on_write(struct sim_context *context, struct population *population)
 {
     const struct world *world = population->peer.world;
     uint64_t now_ns = sim_context_now(context);
     if (now_ns >= world->stop_ns) {
+        return;
+    }
+    if (population->writes != NULL) {
+        on_replay(context, population);
         return;
     }
     clock_post(context, population, CLOCK_WRITE,
@@ -355,7 +393,13 @@ void population_start(struct population *population, struct sim *sim)
         return;
     }
     struct sim_event event = {.node = population->peer.node, .kind = EV_TICK};
-    for (uint16_t clock = CLOCK_WRITE; clock <= CLOCK_JOIN; clock++) {
+    if (population->write_count > 0) {
+        event.flags = CLOCK_WRITE;
+        event.time_ns = population->writes[0].time_ns;
+        sim_post(sim, &event);
+    }
+    uint16_t drawn = population->writes == NULL ? CLOCK_WRITE : CLOCK_READ;
+    for (uint16_t clock = drawn; clock <= CLOCK_JOIN; clock++) {
         double rate = rates[clock] * population->share;
         if (rate > 0) {
             double wait = dist_value(&setup->exponential, rng_next(&population->peer.rng).word[0]);
@@ -372,6 +416,13 @@ void population_start(struct population *population, struct sim *sim)
             start_client(population, sim, index);
         }
     }
+}
+
+void population_replay(struct population *population, const struct population_write *writes,
+                       uint32_t count)
+{
+    population->writes = writes;
+    population->write_count = count;
 }
 
 struct population_end population_end(const struct population *population)

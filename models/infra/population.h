@@ -34,6 +34,15 @@ struct population_setup {
     double activity_per_s;   /* Frames to and from one of them. */
 };
 
+/* Of a trace: client number `client` writes. */
+struct population_write {
+    uint64_t time_ns;
+    uint32_t client;
+};
+/* What this shard's clients write, sorted by time, instead of what would be drawn. Borrowed. */
+void population_replay(struct population *population, const struct population_write *writes,
+                       uint32_t count);
+
 /* NULL where memory is short. */
 struct population *population_create(struct world *world, uint32_t index,
                                      const struct population_setup *setup);

@@ -32,6 +32,9 @@ struct population {
     uint32_t *offline;
     uint32_t offline_count;
     uint32_t sweep_at;
+    const struct population_write *writes; /* Of a trace; NULL: drawn. */
+    uint32_t write_count;
+    uint32_t write_at;
     double share;                   /* Of all clients. */
     struct client_memory *memories; /* Contents runs. */
     struct client_effects effects;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SEEDS_DEFAULT 400u
+#define SEEDS_DEFAULT 250u
 #define SEEDS_QUICK 40u /* CHATSCALE_QUICK: under sanitizers. */
 
 _Noreturn void check_failed(const char *cond, const char *file, int line)
