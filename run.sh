@@ -3,7 +3,7 @@
 #   ./run.sh                          scenarios/whatsapp.json, or the largest that fits into this machine's memory
 #   ./run.sh ladder [ARGUMENT...]     scenarios/ladder.json; arguments go to `chatscale run`, e.g. --seed 7
 #   ./run.sh path/to/mine.json        any other file
-# Results go to out/NAME, unless there is an --out among the arguments.
+# Results go to out/NAME, where an earlier result makes room, unless there is an --out among the arguments.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./setup.sh
@@ -54,9 +54,9 @@ choose() {
     # Where the binary cannot say, a wrong argument for one, running it tells why.
     if [ -z "$bytes" ] || [ "$bytes" -le "$memory" ]; then return 0; fi
     why="$wanted needs $(gib "$bytes") of memory and this machine has $(gib "$memory")"
-    for fraction in 1/2 1/5 1/10 1/20 1/50 1/100 1/1000; do
-        if fits $wanted --set "run.fraction=$fraction" "$@"; then
-            sampled=(--set "run.fraction=$fraction")
+    for fraction in 0.5 0.2 0.1 0.05 0.02 0.01 0.001; do
+        if fits $wanted --set "run.fidelity=$fraction" "$@"; then
+            sampled=(--set "run.fidelity=$fraction")
             echo "$why: running a sample of $fraction of its clients instead" >&2
             return 0
         fi
@@ -81,8 +81,20 @@ elif [ ! -e "$scenario" ] && [ -e "scenarios/$scenario.json" ]; then
     scenario=scenarios/$scenario.json
 fi
 
-out=(--out "out/$(basename "$scenario" .json)")
+# Removes the results that an earlier run left there, and what is then empty; anything else stays, and is refused.
+make_room() {
+    local file
+    [ -d "$1" ] || return 0
+    find "$1" -type f -name result.json | while read -r file; do
+        if head -c 200 "$file" | grep -q '"format": "chatscale-result"'; then rm -f "$file"; fi
+    done
+    find "$1" -depth -type d -empty -delete
+}
+
+folder=out/$(basename "$scenario" .json)
+out=(--out "$folder")
 for argument in "$@"; do
-    case $argument in --out | --out=*) out=() ;; esac
+    case $argument in --out | --out=* | -o*) out=() ;; esac
 done
+[ ${#out[@]} = 0 ] || make_room "$folder"
 exec "$chatscale" run "$scenario" "${out[@]}" "${sampled[@]}" "$@"

@@ -89,9 +89,8 @@ struct growth growth_measure(const struct result *result)
     }
     uint32_t count = span.end - span.first;
     for (uint32_t i = span.first; i < span.end; i++) {
-        double sent_per_s = (double)result->sent_per_s[i];
-        growth.sent_per_s += sent_per_s / count;
-        growth.sent_per_s_max = fmax(growth.sent_per_s_max, sent_per_s);
+        growth.sent_per_s += (double)result->sent_per_s[i] / count;
+        growth.acked_per_s_max = fmax(growth.acked_per_s_max, (double)result->acked_per_s[i]);
     }
     if (count >= INTERVALS_MIN) {
         regress(result, span, &growth);
@@ -101,7 +100,7 @@ struct growth growth_measure(const struct result *result)
 
 bool growth_is_overload(const struct growth *growth, double ack_s, const struct result *result)
 {
-    double under_way = LITTLE_FACTOR * growth->sent_per_s_max * ack_s;
+    double under_way = LITTLE_FACTOR * growth->acked_per_s_max * ack_s;
     double explained = under_way + LITTLE_DEVIATIONS * sqrt(under_way) + FEW;
     bool grows = growth->known && growth->slope_per_s > ERRORS * growth->error_per_s &&
                  growth->slope_per_s > SHARE * growth->sent_per_s && growth->unfinished > explained;

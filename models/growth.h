@@ -3,8 +3,8 @@
  *
  *     unfinished(t) = slope * t + noise,  t in the second half of the measured time
  *
- * A system that keeps up has some rate x time-to-ack messages under way (Little's law), and their
- * number wanders. It is called overloaded only where all of this holds:
+ * A system that keeps up has some acks a second x time to an ack messages under way (Little's law),
+ * and their number wanders. It is called overloaded only where all of this holds:
  *   1. the slope is above 3 standard errors, the residuals' correlation allowed for;
  *   2. it is above 0.2% of the rate sent;
  *   3. more is unfinished at the end of the measured time than Little's law explains by what an ack
@@ -18,11 +18,11 @@
 #include "models/result.h"
 
 struct growth {
-    double slope_per_s;    /* 0 where there are too few intervals to tell. */
-    double error_per_s;    /* Its standard error. */
-    double sent_per_s;     /* Mean over the second half, and ... */
-    double sent_per_s_max; /* ... of its busiest interval. */
-    double unfinished;     /* At the end of the measured time. */
+    double slope_per_s;     /* 0 where there are too few intervals to tell. */
+    double error_per_s;     /* Its standard error. */
+    double sent_per_s;      /* Mean over the second half. */
+    double acked_per_s_max; /* Of its busiest interval. */
+    double unfinished;      /* At the end of the measured time. */
     bool known;
 };
 

@@ -343,6 +343,10 @@ struct system *system_create(const struct plan *plan, const struct system_option
     faults_init(world);
     if (plan->run.contents) {
         world->judge = judge_create();
+        CHECK(world->judge != NULL);
+        if (plan->core.receipts == PLAN_RECEIPTS_WATERMARK) {
+            judge_watermark(world->judge);
+        }
     }
     setup_population(system);
     stats_create(system);

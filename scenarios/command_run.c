@@ -185,7 +185,7 @@ static bool publish(struct run *run, const struct run_job *job, const struct res
     return good;
 }
 
-static void announce(const struct run *run, const struct run_job *job)
+static void announce(const struct run *run, const struct run_job *job, uint32_t threads)
 {
     char needed[HUMANE_SIZE];
     char available[HUMANE_SIZE];
@@ -197,8 +197,7 @@ static void announce(const struct run *run, const struct run_job *job)
     if (run->available != UINT64_MAX) {
         fprintf(stderr, ", %s is available", humane_memory((double)run->available, available));
     }
-    fprintf(stderr, "; %u thread%s\n", run->options->threads,
-            run->options->threads == 1 ? "" : "s");
+    fprintf(stderr, "; %u thread%s\n", threads, threads == 1 ? "" : "s");
 }
 
 /* Builds, runs and publishes; the exit status. */
@@ -237,8 +236,8 @@ static int simulate(struct run *run, const struct run_job *job, const struct sys
 static int run_job(struct run *run, const struct run_job *job)
 {
     struct trace trace = {0};
-    struct system_options how = run_jobs_options(run->options);
-    announce(run, job);
+    struct system_options how = run_jobs_options(run->options, job->plan);
+    announce(run, job, how.threads);
     if (!load_trace(job->plan, &trace, &how)) {
         return COMMAND_INPUT;
     }

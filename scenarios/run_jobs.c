@@ -1,6 +1,7 @@
 #include "scenarios/run_jobs.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,9 @@
 #include "scenarios/problems.h"
 
 #define FIDELITY_LEAST 0.0001
+#define MESSAGE_EVENTS 70.0 /* About so many of a delivery, with both receipts, and ... */
+#define POLL_EVENTS 7.0     /* ... of a poll. */
+#define WINDOW_EVENTS 300.0 /* Fewer in a window take no longer than two threads take to meet. */
 
 /* Findings and notes are for the curious. */
 static void print_problems(const struct problems *problems, bool quiet)
@@ -68,7 +72,6 @@ static struct run_job *add_job(struct run_jobs *jobs)
 static int load_scenario(struct run_jobs *jobs, const char *path, const struct run_options *options,
                          struct problems *problems)
 {
-    const struct system_options how = run_jobs_options(options);
     struct scenario *scenario = scenario_open(path, options->sets, options->set_count, problems);
     if (scenario == NULL) {
         return COMMAND_INPUT;
@@ -87,6 +90,7 @@ static int load_scenario(struct run_jobs *jobs, const char *path, const struct r
             if (options->seeded) {
                 job->plan->run.seed = options->seed;
             }
+            const struct system_options how = run_jobs_options(options, job->plan);
             job->memory_bytes = system_memory_bytes(job->plan, &how);
             name_job(job, options->path_count > 1, count > 1);
         }
@@ -139,10 +143,36 @@ void run_jobs_free(struct run_jobs *jobs)
     memset(jobs, 0, sizeof *jobs);
 }
 
-struct system_options run_jobs_options(const struct run_options *options)
+/* The window is the greatest power of two within the lookahead: 65 us in most scenarios. */
+static double window_s(const struct plan *plan)
 {
+    uint64_t lookahead_ns = plan_lookahead_ns(plan);
+    return lookahead_ns == 0 ? 0
+                             : (double)(UINT64_C(1) << (63 - __builtin_clzll(lookahead_ns))) * 1e-9;
+}
+
+/* A trace's rate is not known before it is read; most are small. */
+static bool is_small(const struct plan *plan)
+{
+    const struct plan_population *population = &plan->population;
+    double events_per_s =
+        population->message_rate_per_s * fmax(1, plan_recipients(plan)) * MESSAGE_EVENTS;
+    if (plan->client.transport == PLAN_POLLING && plan->client.poll_interval_ns > 0) {
+        events_per_s += (double)population->connected * POLL_EVENTS * 1e9 /
+                        (double)plan->client.poll_interval_ns;
+    }
+    return population->trace.file[0] != '\0' ||
+           events_per_s * plan->run.fidelity * window_s(plan) < WINDOW_EVENTS;
+}
+
+struct system_options run_jobs_options(const struct run_options *options, const struct plan *plan)
+{
+    uint32_t threads = options->threads;
+    if (threads == 0) {
+        threads = is_small(plan) ? 1 : run_processors();
+    }
     return (struct system_options){
-        .threads = options->threads, .plain = options->plain, .cells = options->cells};
+        .threads = threads, .plain = options->plain, .cells = options->cells};
 }
 
 uint64_t run_jobs_memory_bytes(const struct run_jobs *jobs)
@@ -159,7 +189,6 @@ static void suggest_sample(const struct run_job *job, const struct run_options *
                            uint64_t available)
 {
     static const double parts[] = {1. / 2, 1. / 5, 1. / 10, 1. / 20, 1. / 50, 1. / 100, 1. / 1000};
-    const struct system_options how = run_jobs_options(options);
     struct plan *sample = malloc(sizeof *sample);
     if (sample == NULL) {
         return;
@@ -171,6 +200,7 @@ static void suggest_sample(const struct run_job *job, const struct run_options *
         if (sample->run.fidelity < FIDELITY_LEAST) {
             break;
         }
+        const struct system_options how = run_jobs_options(options, sample);
         uint64_t bytes = system_memory_bytes(sample, &how);
         if (bytes <= available) {
             char text[HUMANE_SIZE];

@@ -31,8 +31,9 @@ struct run_jobs {
 int run_jobs_load(struct run_jobs *jobs, const struct run_options *options);
 void run_jobs_free(struct run_jobs *jobs);
 
-/* How a job is to be run, but for its trace. */
-struct system_options run_jobs_options(const struct run_options *options);
+/* How a plan is to be run, but for its trace. Where the command line names no number of threads,
+ * there are as many as processors; or one, where a window holds too few events to share. */
+struct system_options run_jobs_options(const struct run_options *options, const struct plan *plan);
 
 /* Of the largest. */
 uint64_t run_jobs_memory_bytes(const struct run_jobs *jobs);

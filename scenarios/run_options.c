@@ -19,7 +19,9 @@ static const char usage[] =
     "                         several scenarios into DIR/NAME. DIR is created, or is empty\n"
     "      --seed N           instead of the scenario's: same seed, same result\n"
     "      --set FIELD=VALUE  overrides a field: --set kafka.brokers=30\n"
-    "  -j, --threads N        1 to 64; as many as there are processors. The result is the same\n"
+    "  -j, --threads N        1 to 64; else as many as there are processors, or one where the "
+    "scenario\n"
+    "                         is too small for more. The result is the same\n"
     "      --json             prints the result as JSON instead of the screen; an array of "
     "several\n"
     "  -q, --quiet            prints errors only\n"
@@ -176,9 +178,6 @@ int run_options_read(int argc, char **argv, struct run_options *options)
             return COMMAND_INPUT;
         }
         options->paths[options->path_count++] = argv[optind];
-    }
-    if (options->threads == 0) {
-        options->threads = run_processors();
     }
     return -1;
 }

@@ -18,7 +18,7 @@ struct run_options {
     const char *out; /* NULL: no files. */
     bool seeded;
     uint64_t seed;    /* Over the scenario's, where `seeded`. */
-    uint32_t threads; /* 1 or more. */
+    uint32_t threads; /* 0: as is best for each plan. */
     uint32_t cells;
     bool plain;
     bool json;

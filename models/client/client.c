@@ -14,7 +14,6 @@ struct client_config client_config_default(uint8_t transport)
         .window = CLIENT_WINDOW_MAX,
         .attempts_max = 6,
         .send_timeout_ticks = 100,
-        .read_confirm_ticks = 50,
         .backoff_first_ns = 1000000000u,
         .backoff_max_ns = 60000000000u,
         .poll_interval_ns = 5000000000u,
@@ -212,34 +211,46 @@ static void reads_drop(struct client_memory *memory, uint32_t count)
             memory->read_count * sizeof *memory->read_ticks);
 }
 
-static void read_add(struct client_memory *memory, uint64_t id, uint32_t tick)
+/* What is remembered of a READ that is said now. */
+static uint32_t read_mark(struct client_memory *memory, const struct client_config *config,
+                          uint32_t tick)
+{
+    if (!streaming(config)) {
+        return tick;
+    }
+    memory->reads_said = memory->reads_said == UINT16_MAX ? 1 : (uint16_t)(memory->reads_said + 1);
+    return memory->reads_said;
+}
+
+static void read_add(struct client_memory *memory, uint64_t id, uint32_t mark)
 {
     if (memory->read_count == CLIENT_READS_MAX) {
         reads_drop(memory, 1);
         memory->reads_forgotten++;
     }
     memory->reads[memory->read_count] = id;
-    memory->read_ticks[memory->read_count++] = tick;
+    memory->read_ticks[memory->read_count++] = mark;
 }
 
-static void reads_say_again(struct client_memory *memory, uint32_t tick,
-                            struct client_effects *effects)
+static void reads_say_again(struct client_memory *memory, const struct client_config *config,
+                            uint32_t tick, struct client_effects *effects)
 {
     memory->reads_refused = false;
     for (uint32_t i = 0; i < memory->read_count; i++) {
-        memory->read_ticks[i] = tick;
+        memory->read_ticks[i] = read_mark(memory, config, tick);
         send_frame(effects, FRAME_READ, memory->reads[i], 0);
     }
 }
 
-/* The server is heard on the connection, so what was said on it long enough ago has arrived. */
-static void reads_confirm(struct client_memory *memory, const struct client_config *config,
-                          uint32_t tick)
+/* The server keeps what was said on this connection up to READ number `number`. */
+static void reads_confirm(struct client_memory *memory, uint64_t number)
 {
-    uint32_t count = 0;
-    while (!memory->reads_refused && count < memory->read_count &&
-           tick - memory->read_ticks[count] >= config->read_confirm_ticks) {
-        count++;
+    if (number == 0 || memory->reads_refused) {
+        return;
+    }
+    uint32_t count = memory->read_count;
+    while (count > 0 && memory->read_ticks[count - 1] != number) {
+        count--;
     }
     reads_drop(memory, count);
 }
@@ -366,6 +377,9 @@ static void on_frame(struct client *client, const struct client_config *config,
         on_error(client, config, memory, event, effects);
         return; /* A server that only refuses does not end the back-off. */
     case FRAME_PING:
+        if (memory != NULL) {
+            reads_confirm(memory, frame->client_key);
+        }
         send_frame(effects, FRAME_PONG, 0,
                    frame->position < client->position ? frame->position : client->position);
         break;
@@ -376,9 +390,6 @@ static void on_frame(struct client *client, const struct client_config *config,
         return;
     }
     client->attempts = 0;
-    if (memory != NULL && streaming(config)) {
-        reads_confirm(memory, config, event->tick);
-    }
     if (positioned && frame->position > client->position) {
         client->position = frame->position;
     }
@@ -395,7 +406,8 @@ static void go_online(struct client *client, const struct client_config *config,
     client->state = CLIENT_ONLINE;
     transmit_all(client, config, tick, effects);
     if (memory != NULL) {
-        reads_say_again(memory, tick, effects);
+        memory->reads_said = 0;
+        reads_say_again(memory, config, tick, effects);
     }
 }
 
@@ -440,7 +452,7 @@ static void on_sweep(struct client *client, const struct client_config *config,
         return;
     }
     if (memory != NULL && memory->reads_refused) {
-        reads_say_again(memory, tick, effects);
+        reads_say_again(memory, config, tick, effects);
     } else if (memory != NULL && !streaming(config)) {
         reads_say_overdue(memory, config, tick, effects);
     }
@@ -449,13 +461,15 @@ static void on_sweep(struct client *client, const struct client_config *config,
     }
 }
 
-static void on_read(struct client *client, struct client_memory *memory,
-                    const struct client_event *event, struct client_effects *effects)
+static void on_read(struct client *client, const struct client_config *config,
+                    struct client_memory *memory, const struct client_event *event,
+                    struct client_effects *effects)
 {
+    bool now = client->state == CLIENT_ONLINE;
     if (memory != NULL) {
-        read_add(memory, event->msg_id, event->tick);
+        read_add(memory, event->msg_id, now ? read_mark(memory, config, event->tick) : 0);
     }
-    if (client->state == CLIENT_ONLINE) {
+    if (now) {
         send_frame(effects, FRAME_READ, event->msg_id, 0);
     }
 }
@@ -493,7 +507,7 @@ void client_step(struct client *client, const struct client_config *config,
         on_write(client, config, event->tick, effects);
         break;
     case CLIENT_EV_READ:
-        on_read(client, memory, event, effects);
+        on_read(client, config, memory, event, effects);
         break;
     case CLIENT_EV_SWEEP:
         on_sweep(client, config, memory, event->tick, effects);

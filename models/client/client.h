@@ -32,9 +32,9 @@
  *
  * Without a struct client_memory a redelivery is told by its position alone, and a READ is said
  * once. With one (contents runs, the driver) it is told by message id, receipts that were seen are
- * not shown again, and reads are said again until they are known to have arrived: after a
- * reconnect, or, by a transport that polls, at a sweep, until the host says that its request went
- * well.
+ * not shown again, and reads are said again until they are known to be durable: after a reconnect,
+ * until a PING says so, or, by a transport that polls, at a sweep, until the host says that its
+ * request went well.
  */
 #ifndef MODELS_CLIENT_CLIENT_H
 #define MODELS_CLIENT_CLIENT_H
@@ -58,8 +58,6 @@ struct client_config {
     uint8_t window;              /* Messages under way: 1 to CLIENT_WINDOW_MAX. */
     uint16_t attempts_max;       /* The back-off stops doubling after so many: at most 31. */
     uint32_t send_timeout_ticks; /* Unacked for so long: sent again at the next sweep. */
-    uint32_t read_confirm_ticks; /* Something heard so long after a READ was said on a connection:
-                                    it has arrived. */
     uint64_t backoff_first_ns;   /* The first delay is drawn from [0, this), the k-th ... */
     uint64_t backoff_max_ns;     /* ... from [0, first * 2^k), but never beyond this. */
     uint64_t poll_interval_ns;   /* TRANSPORT_POLL: from one answer to the next question. */
@@ -95,8 +93,10 @@ struct client_memory {
     uint32_t receipt_count;
     uint32_t receipts_max;
     uint32_t read_count;
-    uint64_t reads[CLIENT_READS_MAX];      /* Not known to have arrived, oldest first. */
-    uint32_t read_ticks[CLIENT_READS_MAX]; /* When last said on this connection. */
+    uint64_t reads[CLIENT_READS_MAX];      /* Not known to be durable, oldest first. */
+    uint32_t read_ticks[CLIENT_READS_MAX]; /* Polls: when last said. WebSocket: as which READ of the
+                                              connection, from 1 to 65,535 and again; 0: not yet. */
+    uint16_t reads_said;                   /* On this connection. */
     uint32_t reads_forgotten;
     bool reads_refused; /* BUSY was the answer to one: all are said again at the next sweep. */
 };

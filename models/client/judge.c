@@ -207,6 +207,11 @@ void judge_pulled(struct judge *judge, struct chat_channel channel)
     HASH_ADD(hh, judge->pulled, channel, sizeof pulled->channel, pulled);
 }
 
+void judge_watermark(struct judge *judge)
+{
+    judge->watermark = true;
+}
+
 bool judge_is_pulled(const struct judge *judge, struct chat_channel channel)
 {
     struct pulled *pulled;

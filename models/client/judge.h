@@ -107,6 +107,10 @@ void judge_settled(struct judge *judge, struct chat_channel channel, uint64_t us
 /* Nothing has to be delivered in this channel: members pull. */
 void judge_pulled(struct judge *judge, struct chat_channel channel);
 
+/* A receipt stands for all earlier messages of its sender in the channel. Called before the
+ * verdict, if at all. */
+void judge_watermark(struct judge *judge);
+
 /* At the end. The store holds this message. */
 void judge_stored(struct judge *judge, uint64_t sender, struct chat_channel channel, uint64_t id);
 

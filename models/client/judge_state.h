@@ -107,6 +107,7 @@ struct core_last {
 
 struct judge {
     uint64_t turn;
+    bool watermark;     /* A receipt stands for earlier messages too. */
     struct sent *sends; /* In order of turn, as uthash keeps it. */
     struct known *messages;
     struct screen *screens;

@@ -42,6 +42,28 @@ static void verdict_shown(struct judge *judge, const struct known *known)
     }
 }
 
+/* How far the screen shows that `recipient` has got with the message: by its own receipt or, by
+ * watermark, by one of a later message. 0: not at all. */
+static uint64_t receipt_status(const struct judge *judge, const struct screen *screen,
+                               const struct known *known, uint64_t recipient)
+{
+    const struct showing *own =
+        judge_showing(judge, screen->name.user, screen->name.device, known->id, recipient);
+    uint64_t status = own == NULL ? 0 : own->status;
+    const struct known *later = judge->watermark ? judge->messages : NULL;
+    for (; later != NULL; later = later->hh.next) {
+        if (later->id <= known->id || later->sender != known->sender ||
+            later->channel.first != known->channel.first ||
+            later->channel.second != known->channel.second) {
+            continue;
+        }
+        const struct showing *showing =
+            judge_showing(judge, screen->name.user, screen->name.device, later->id, recipient);
+        status = showing != NULL && showing->status > status ? showing->status : status;
+    }
+    return status;
+}
+
 /* The receipt of one who has the message, on every caught-up device of its sender. */
 static void verdict_receipt(struct judge *judge, const struct holding *holding,
                             const struct known *known)
@@ -60,15 +82,14 @@ static void verdict_receipt(struct judge *judge, const struct holding *holding,
             screen->since_turn > sent->turn) {
             continue;
         }
-        const struct showing *showing =
-            judge_showing(judge, screen->name.user, screen->name.device, known->id, recipient);
-        if (showing == NULL || showing->status < status) {
+        uint64_t shown = receipt_status(judge, screen, known, recipient);
+        if (shown < status) {
             judge_violate(judge, JUDGE_RECEIPTS,
                           "message %" PRIu64 " was %s by %" PRIu64
                           ", but its sender's device %" PRIu64 "/%" PRIu64 " shows %s",
                           known->id, status == FRAME_READ ? "read" : "received", recipient,
                           screen->name.user, screen->name.device,
-                          showing == NULL ? "no receipt" : "it as delivered only");
+                          shown == 0 ? "no receipt" : "it as delivered only");
         }
     }
 }

@@ -139,13 +139,15 @@ enum chat_frame_kind {
                         `msg_id` is the cursor for the next. */
     FRAME_JOIN,      /* From a member: `user_id` shall be a member of the group `channel`. */
     FRAME_LEAVE,     /* From a member: `user_id` shall be none. */
-    FRAME_PING,      /* To a device: confirm everything up to `position`. */
-    FRAME_PONG,      /* From a device: everything up to `position` has arrived. */
+    FRAME_PING, /* To a device: confirm everything up to `position`. And, unless `client_key` is
+                   0: the READs of this connection are durable up to that number, from 1. */
+    FRAME_PONG, /* From a device: everything up to `position` has arrived. */
 };
 
 struct chat_frame {
     uint8_t kind;
-    uint8_t status;   /* RECEIPT: FRAME_DELIVERED or FRAME_READ. ACK: FRAME_MSG, _JOIN, _LEAVE.
+    uint8_t status;   /* RECEIPT: FRAME_DELIVERED or FRAME_READ. ACK: FRAME_MSG, _JOIN, _LEAVE,
+                         and _READ of a POST, which has no other way to learn that it is durable.
                          END of a poll: 1 if it found something. */
     uint8_t type;     /* MSG. */
     uint8_t again;    /* MSG to a device: it may have been sent before. */
@@ -262,7 +264,7 @@ enum chat_op {
     CACHE_LOCATE,     /* locations of the devices of `user` that are online. Hybrid groups. */
     CACHE_MEMBERS,    /* As READ_MEMBERS, from the cache; MISSING if it has none. */
     CACHE_MEMBER,     /* As READ_MEMBER, from the cache; MISSING if it does not know the group. */
-    CACHE_FORGET,     /* The member list of the channel has changed: forget it. Not answered. */
+    CACHE_FORGET,     /* The member list of the channel has changed: forget it. */
     CHAT_OPS,
 };
 

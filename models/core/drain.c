@@ -261,7 +261,7 @@ static bool poll_entry(struct chat *chat, struct flight *flight, struct session 
 {
     bool acknowledged = entry->position <= flight->drain.since;
     if (!acknowledged) {
-        flight->drain.found = 1;
+        flight->drain.found++;
         return session_send(chat, session, entry);
     }
     if (entry->kind == ENTRY_MESSAGE) {
@@ -297,10 +297,11 @@ static void on_inbox_poll(struct chat *chat, struct flight *flight, struct sessi
         session_passed(session, event->value);
     }
     bool more = i == event->count && session->sent < event->value;
-    if (more && !flight->drain.found) {
+    /* A page that was mostly acknowledged by `since` is no answer to wait an interval for. */
+    if (more && flight->drain.found < CHAT_DRAIN_MAX / 2) {
         drain_go(chat, flight, session, DRAIN_INBOX);
-    } else if (flight->drain.found || session->transport == TRANSPORT_POLL) {
-        bool found = flight->drain.found;
+    } else if (flight->drain.found > 0 || session->transport == TRANSPORT_POLL) {
+        bool found = flight->drain.found > 0;
         drain_finish(chat, flight, session);
         session_answer(chat, session, found);
     } else {

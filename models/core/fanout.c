@@ -21,6 +21,7 @@
 #define ROOM_MIN 4u /* Effects that one member may ask for. */
 
 enum record_stage {
+    RECORD_FORGET,  /* A change of membership. */
     RECORD_WAITING, /* For a page. */
     RECORD_MEMBERS,
     RECORD_MEMBERS_STORE,
@@ -51,6 +52,17 @@ static void wait_in_line(struct chat *chat, struct flight *record)
     chat->record_tail = slot;
 }
 
+/* One that holds a page goes before those that wait for one: else, with all pages taken, nobody
+ * would ever go on. */
+static void wait_first(struct chat *chat, struct flight *record)
+{
+    record->next = chat->record_head;
+    chat->record_head = flight_slot(chat, record);
+    if (chat->record_tail == NONE) {
+        chat->record_tail = chat->record_head;
+    }
+}
+
 static void append_call(struct chat *chat, struct flight *flight, const struct chat_entry *entry,
                         uint64_t user, const struct chat_event *devices)
 {
@@ -67,6 +79,23 @@ static void devices_call(struct chat *chat, struct flight *flight, uint64_t user
     effect_call(chat, CHAT_FX_READ, READ_DEVICES, flight)->user = user;
 }
 
+/* Who may see a message is decided by its id: joined before it, and not left before it. */
+static bool is_entitled(const struct chat_member *member, uint64_t id)
+{
+    return member->joined <= id && id < member->left;
+}
+
+static bool page_has_entitled(const struct chat *chat, const struct flight *record)
+{
+    const struct page *page = &chat->pages[record->record.page];
+    for (uint32_t i = 0; i < record->record.count; i++) {
+        if (is_entitled(&page->members[i], record->entry.id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void rows_call(struct chat *chat, struct flight *flight, const struct flight *record)
 {
     const struct page *page = &chat->pages[record->record.page];
@@ -75,10 +104,13 @@ static void rows_call(struct chat *chat, struct flight *flight, const struct fli
     CHECK(flight->delivery.count <= CHAT_PAGE_MAX - effects->member_count);
     effect->entry = record->entry;
     effect->first = effects->member_count;
-    effect->count = flight->delivery.count;
-    memcpy(&effects->members[effects->member_count], &page->members[flight->delivery.first],
-           flight->delivery.count * sizeof page->members[0]);
-    effects->member_count += flight->delivery.count;
+    for (uint32_t i = 0; i < flight->delivery.count; i++) {
+        if (is_entitled(&page->members[i], record->entry.id)) {
+            effects->members[effects->member_count++] = page->members[i];
+            effect->count++;
+        }
+    }
+    CHECK(effect->count > 0);
 }
 
 static struct flight *parent_of(struct chat *chat, const struct flight *flight)
@@ -170,7 +202,7 @@ static bool record_pump(struct chat *chat, struct flight *record)
     const struct page *page = &chat->pages[record->record.page];
     while (record->record.cursor < record->record.count) {
         const struct chat_member *member = &page->members[record->record.cursor];
-        bool entitled = member->joined <= record->entry.id && record->entry.id < member->left;
+        bool entitled = is_entitled(member, record->entry.id);
         bool oneself = member->user == record->entry.user;
         if (entitled && !(oneself && record->entry.alone)) {
             if (effect_room(chat) < ROOM_MIN) {
@@ -223,30 +255,27 @@ void fanout_pump(struct chat *chat)
     chat->more = chat->more || chat->record_head != NONE;
 }
 
-static void on_membership(struct chat *chat, const struct chat_event *event)
+/* A change of membership: the cached list must go before the record counts as consumed. */
+static void forget_call(struct chat *chat, struct flight *record)
 {
-    struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);
-    effect->op = CACHE_FORGET;
-    effect->entry = *event->entries;
-    effect = effect_add(chat, CHAT_FX_COMMIT);
-    effect->position = event->offset;
-    effect->entry.text = event->entries->text;
+    effect_call(chat, CHAT_FX_CACHE, CACHE_FORGET, record);
 }
 
 void fanout_on_record(struct chat *chat, const struct chat_event *event)
 {
     CHECK(event->count == 1);
     const struct chat_entry *entry = event->entries;
-    if (entry->kind != ENTRY_MESSAGE) {
-        on_membership(chat, event);
-        return;
-    }
     struct flight *record = flight_take(chat, FLIGHT_RECORD);
     CHECK(record != NULL); /* Rule 6: chat_room() promised it. */
     CHECK(chat->record_count < chat->config.records_max);
     chat->record_count++;
     record->entry = *entry;
     record->record.offset = event->offset;
+    if (entry->kind != ENTRY_MESSAGE) {
+        record->stage = RECORD_FORGET;
+        forget_call(chat, record);
+        return;
+    }
     if (chat_is_group(entry->channel)) {
         record->stage = RECORD_WAITING;
         wait_in_line(chat, record);
@@ -333,7 +362,7 @@ static void delivery_on_done(struct chat *chat, struct flight *flight,
         on_located(chat, flight, event);
         break;
     case DELIVERY_ROWS:
-        wait_in_line(chat, parent_of(chat, flight));
+        wait_first(chat, parent_of(chat, flight));
         child_finish(chat, flight);
         break;
     }
@@ -358,8 +387,8 @@ static void on_members(struct chat *chat, struct flight *record, const struct ch
         record_advance(chat, record);
         return;
     }
-    if (record->record.hybrid) {
-        wait_in_line(chat, record);
+    if (record->record.hybrid || !page_has_entitled(chat, record)) {
+        wait_first(chat, record);
     } else if (!child_start(chat, record, DELIVERY_ROWS, 0, event->count)) {
         flight_retry(chat, record); /* Asks for the page again, when flights are free. */
         record->stage = RECORD_MEMBERS;
@@ -371,6 +400,10 @@ static void record_on_done(struct chat *chat, struct flight *record, const struc
 {
     uint64_t recipient = channel_other(record->entry.channel, record->entry.user);
     bool missing = event->err == CHAT_ERR_MISSING;
+    if (record->stage == RECORD_FORGET) {
+        record_commit(chat, record);
+        return;
+    }
     if (record->stage == RECORD_MEMBERS || record->stage == RECORD_MEMBERS_STORE) {
         on_members(chat, record, event);
     } else if (record->stage == RECORD_APPEND && missing) {
@@ -411,7 +444,9 @@ void fanout_on_timer(struct chat *chat, struct flight *flight)
         return;
     }
     uint64_t recipient = channel_other(flight->entry.channel, flight->entry.user);
-    if (flight->stage == RECORD_APPEND) {
+    if (flight->stage == RECORD_FORGET) {
+        forget_call(chat, flight);
+    } else if (flight->stage == RECORD_APPEND) {
         append_call(chat, flight, &flight->entry, recipient, NULL);
     } else if (flight->stage == RECORD_DEVICES) {
         devices_call(chat, flight, recipient);

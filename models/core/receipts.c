@@ -8,13 +8,14 @@
  * The receipt row is durable before the sender's devices are told, and the message leaves the
  * recipient's inbox only after both: a gateway that dies between them is repaired by delivering the
  * message again. The way to the sender is the sender's own inbox, so a receipt reaches a device
- * that is offline. By watermark, one receipt stands for all earlier messages of the channel, and
- * those that come while it is being stored are folded into it. */
+ * that is offline. By watermark, one receipt stands for all earlier messages of its sender in the
+ * channel, and those that come while it is being stored are folded into it. */
 #include "models/core/state.h"
 
 #define WORK_MAX 96u /* Sends and receipts of one connection. */
 #define LOOKUPS 3u   /* A row may be a moment later than its message. */
 #define ORPHAN_TRIES 8u
+#define READS_TOLD 8u /* So many READs heard are told of before the next look at the session. */
 
 enum receipt_stage {
     RECEIPT_LOOKUP,
@@ -65,23 +66,32 @@ static void receipt_go(struct chat *chat, struct flight *flight, enum receipt_st
     receipt_call(chat, flight, NULL);
 }
 
-static bool covers(const struct chat *chat, const struct flight *flight, const struct unacked *u)
+static struct unacked *unacked_find(struct chat *chat, const struct session *session, uint64_t id)
 {
-    if (u->id == flight->entry.id) {
-        return true;
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        if (chat->unacked[at].id == id) {
+            return &chat->unacked[at];
+        }
     }
-    return chat->config.receipts == RECEIPTS_WATERMARK && u->id < flight->entry.id &&
-           channel_equal(u->channel, flight->entry.channel);
+    return NULL;
 }
 
-/* Marks what the receipt covers. Returns up to which inbox position it says that all is there. */
+/* Marks what the receipt covers: the message itself and, by watermark, those of the same sender and
+ * channel that were sent to the device before it. Returns up to which inbox position it says that
+ * all is there. */
 static uint64_t unacked_mark(struct chat *chat, const struct session *session,
                              const struct flight *flight, enum unacked_state state)
 {
     uint64_t position = 0;
+    bool before = chat->config.receipts == RECEIPTS_WATERMARK &&
+                  unacked_find(chat, session, flight->entry.id) != NULL;
     for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
         struct unacked *u = &chat->unacked[at];
-        if (covers(chat, flight, u) && u->state < state) {
+        bool itself = u->id == flight->entry.id;
+        before = before && !itself;
+        bool covered = before && u->id < flight->entry.id && u->sender == flight->receipt.sender &&
+                       channel_equal(u->channel, flight->entry.channel);
+        if ((itself || covered) && u->state < state) {
             uint64_t through = u->position - u->ahead;
             u->state = (uint8_t)state;
             position = through > position ? through : position;
@@ -110,19 +120,20 @@ static bool said_before(struct chat *chat, struct session *session, uint64_t id)
     return state != UNACKED_SENT;
 }
 
-static struct unacked *unacked_find(struct chat *chat, const struct session *session, uint64_t id)
+/* Was the message `id` sent to the device before `u`, and is not settled yet? */
+static bool unacked_before(const struct chat *chat, const struct session *session, uint64_t id,
+                           const struct unacked *u)
 {
-    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
-        if (chat->unacked[at].id == id) {
-            return &chat->unacked[at];
-        }
+    uint32_t at = session->unacked_head;
+    while (&chat->unacked[at] != u && chat->unacked[at].id != id) {
+        at = chat->unacked[at].next;
     }
-    return NULL;
+    return &chat->unacked[at] != u;
 }
 
-/* A receipt of this kind for this channel that can still take more in. */
+/* A receipt of this kind, of an earlier message, that can still take this one in. */
 static struct flight *receipt_open(struct chat *chat, const struct session *session,
-                                   struct chat_channel channel, uint8_t kind)
+                                   const struct unacked *u, uint8_t kind)
 {
     if (chat->config.receipts != RECEIPTS_WATERMARK) {
         return NULL;
@@ -130,7 +141,10 @@ static struct flight *receipt_open(struct chat *chat, const struct session *sess
     for (uint32_t at = session->work_head; at != NONE; at = flight_at(chat, at)->next) {
         struct flight *flight = flight_at(chat, at);
         if (flight->kind == FLIGHT_RECEIPT && flight->stage == RECEIPT_STORE &&
-            flight->entry.kind == kind && channel_equal(flight->entry.channel, channel)) {
+            flight->entry.kind == kind && flight->entry.id < u->id &&
+            flight->receipt.sender == u->sender &&
+            channel_equal(flight->entry.channel, u->channel) &&
+            unacked_before(chat, session, flight->entry.id, u)) {
             return flight;
         }
     }
@@ -155,6 +169,20 @@ static struct flight *receipt_take(struct chat *chat, struct session *session, u
     return flight;
 }
 
+uint16_t receipts_reads(struct chat *chat, const struct session *session)
+{
+    if ((session->flags & SESSION_READS) == 0) {
+        return 0;
+    }
+    for (uint32_t at = session->work_head; at != NONE; at = flight_at(chat, at)->next) {
+        const struct flight *flight = flight_at(chat, at);
+        if (flight->kind == FLIGHT_RECEIPT && flight->entry.kind == ENTRY_READ) {
+            return 0;
+        }
+    }
+    return session->reads;
+}
+
 static void receipt_begin(struct chat *chat, const struct session *session, struct flight *flight,
                           const struct unacked *u)
 {
@@ -169,6 +197,10 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
 {
     uint8_t kind = frame->kind == FRAME_READ ? ENTRY_READ : ENTRY_DELIVERED;
     struct unacked *u = unacked_find(chat, session, frame->msg_id);
+    if (kind == ENTRY_READ && session->transport == TRANSPORT_WEBSOCKET) {
+        session->reads = session->reads == UINT16_MAX ? 1 : (uint16_t)(session->reads + 1);
+        session->flags |= SESSION_READS;
+    }
     if (frame->msg_id == 0) {
         effect_error(chat, session_conn(chat, session), CHAT_ERR_BAD_FRAME, frame);
         return;
@@ -176,12 +208,10 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
     if (kind == ENTRY_DELIVERED && u != NULL && said_before(chat, session, u->id)) {
         return;
     }
-    struct flight *open = u == NULL ? NULL : receipt_open(chat, session, u->channel, kind);
+    struct flight *open = u == NULL ? NULL : receipt_open(chat, session, u, kind);
     if (open != NULL) {
-        if (frame->msg_id > open->entry.id) {
-            open->entry.id = frame->msg_id;
-            open->receipt.again = 1;
-        }
+        open->entry.id = frame->msg_id;
+        open->receipt.again = 1;
         unacked_mark(chat, session, open, UNACKED_STORING);
         return;
     }
@@ -281,9 +311,20 @@ static void receipt_finish(struct chat *chat, struct flight *flight)
         uint64_t position = unacked_mark(chat, session, flight, UNACKED_DONE);
         session_trim(chat, session, position);
     }
+    bool read = flight->entry.kind == ENTRY_READ;
+    if (session != NULL && session->state == SESSION_POSTING && read) {
+        struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
+        effect->conn_id = session_conn(chat, session);
+        effect->frame.kind = FRAME_ACK;
+        effect->frame.status = FRAME_READ;
+        effect->frame.msg_id = flight->entry.id;
+    }
     receipt_free(chat, flight);
     if (session != NULL) {
         receipts_resume(chat, session);
+        if (read && session->reads % READS_TOLD == 0 && receipts_reads(chat, session) != 0) {
+            session_ping(chat, session);
+        }
     }
 }
 

@@ -403,6 +403,18 @@ void session_on_pong(struct chat *chat, struct session *session, uint64_t positi
     }
 }
 
+void session_ping(struct chat *chat, struct session *session)
+{
+    struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
+    effect->conn_id = session_conn(chat, session);
+    effect->frame.kind = FRAME_PING;
+    effect->frame.position = session->sent;
+    effect->frame.client_key = receipts_reads(chat, session);
+    if (effect->frame.client_key != 0) {
+        session->flags &= (uint8_t)~SESSION_READS;
+    }
+}
+
 static void session_sweep_one(struct chat *chat, struct session *session)
 {
     if (session->state != SESSION_LIVE) {
@@ -413,18 +425,13 @@ static void session_sweep_one(struct chat *chat, struct session *session)
         drain_verify(chat, session);
     }
     session->flags |= SESSION_QUIET;
-    if ((session->flags & SESSION_UNCONFIRMED) == 0) {
-        return;
-    }
-    if ((session->flags & SESSION_AGED) == 0) {
+    bool aged = (session->flags & SESSION_UNCONFIRMED) != 0 && (session->flags & SESSION_AGED) != 0;
+    if (aged || receipts_reads(chat, session) != 0) {
+        session->flags &= (uint8_t)~SESSION_AGED;
+        session_ping(chat, session);
+    } else if ((session->flags & SESSION_UNCONFIRMED) != 0) {
         session->flags |= SESSION_AGED;
-        return;
     }
-    session->flags &= (uint8_t)~SESSION_AGED;
-    struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
-    effect->conn_id = session_conn(chat, session);
-    effect->frame.kind = FRAME_PING;
-    effect->frame.position = session->sent;
 }
 
 void session_sweep(struct chat *chat)

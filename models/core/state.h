@@ -40,6 +40,7 @@ enum session_state {
 };
 
 enum session_flag {
+    SESSION_READS = 1,       /* READs were heard, and the device was not told that they are kept. */
     SESSION_MORE = 2,        /* Something was routed while it drained. */
     SESSION_UNCONFIRMED = 4, /* A receipt was sent that nothing has confirmed. */
     SESSION_AGED = 8,        /* ... and a sweep has passed since. */
@@ -64,7 +65,7 @@ struct session {
     uint8_t flags;
     uint8_t work_count;
     uint16_t unacked_count;
-    uint16_t spare;
+    uint16_t reads; /* READs heard. From 65,535 on to 1, since 0 says nothing. */
 };
 
 enum flight_kind {
@@ -111,7 +112,7 @@ struct flight {
             uint64_t since;   /* Poll: acknowledged by it. */
             uint64_t rebuilt; /* Messages up to this id are back in the inbox. */
             uint32_t fresh;
-            uint32_t found; /* Poll: something was sent. */
+            uint32_t found; /* Poll: so many entries were sent. */
         } drain;
         struct {
             uint64_t offset;
@@ -253,6 +254,8 @@ bool session_send(struct chat *chat, struct session *session, const struct chat_
 void session_passed(struct session *session, uint64_t position);
 void session_trim(struct chat *chat, struct session *session, uint64_t confirmed);
 void session_sweep(struct chat *chat);
+/* Asks the device what has arrived there, and tells it which of its READs are durable. */
+void session_ping(struct chat *chat, struct session *session);
 
 /* Answers a poll, which `found` something or nothing, and ends its session. */
 void session_answer(struct chat *chat, struct session *session, bool found);
@@ -282,6 +285,9 @@ void reserve_on_timer(struct chat *chat, struct flight *flight);
 void receipts_on_frame(struct chat *chat, struct session *session, const struct chat_frame *frame);
 void receipts_on_done(struct chat *chat, struct flight *flight, const struct chat_event *event);
 void receipts_on_timer(struct chat *chat, struct flight *flight);
+/* The number of the last READ heard, if all are durable or refused, and the device was not told. 0:
+ * there is nothing to tell it. */
+uint16_t receipts_reads(struct chat *chat, const struct session *session);
 /* Stores one DELIVERED that was said and found no flight, if one is free now. */
 void receipts_resume(struct chat *chat, struct session *session);
 /* A poll acknowledged this inbox entry: as DELIVERED, then trimmed. Chained after `*chain`, which

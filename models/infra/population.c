@@ -441,7 +441,9 @@ void population_judge(const struct population *population)
     for (uint32_t index = 0; index < population->count; index++) {
         if (population->clients[index].state == CLIENT_ONLINE) {
             uint32_t number = number_of(population, index);
-            judge_caught_up(world->judge, client_user(world, number), client_device(world, number));
+            uint64_t user = client_user(world, number);
+            judge_device(world->judge, user, client_device(world, number)); /* If it is new. */
+            judge_caught_up(world->judge, user, client_device(world, number));
         }
     }
 }

@@ -294,19 +294,33 @@ static void on_state(struct sim_context *context, struct population *population,
     population_step(context, population, index, &event);
 }
 
+/* An answer counts as a whole: its end acknowledges all of it. So when the user was away as it
+ * began to arrive, the rest is not for him either, though he may be back. */
+static bool poll_is_void(struct client *client, const struct downlink *down)
+{
+    if (client->state != CLIENT_ONLINE) {
+        client->location = down->conn_id;
+    }
+    bool is_void = client->location == down->conn_id;
+    if (is_void && down->kind == FRAME_END) {
+        client->location = 0;
+    }
+    return is_void;
+}
+
 void population_on_downlink(struct sim_context *context, struct population *population,
                             const struct sim_event *event)
 {
     struct downlink down;
     EVENT_READ(event, &down);
     uint32_t index = down.client - population->first;
-    const struct client *client = &population->clients[index];
+    struct client *client = &population->clients[index];
     if (down.kind >= DOWNLINK_OPENED) {
         on_state(context, population, index, &down);
         return;
     }
     bool polling = is_polling(population);
-    if (!polling && location_conn(client->location) != down.conn_id) {
+    if (polling ? poll_is_void(client, &down) : location_conn(client->location) != down.conn_id) {
         return; /* Said on a connection that is no more. */
     }
     client_link_awake(&population->up_last[index], event->time_ns);
@@ -330,9 +344,16 @@ void population_on_downlink(struct sim_context *context, struct population *popu
         .client_key = down.client_key,
         .position = down.position,
     };
+    if (polling && down.kind == FRAME_END && world->judge != NULL) {
+        /* The first answer says that the device is known from now on. */
+        judge_device(world->judge, user, client_device(world, down.client));
+    }
     if (polling && down.kind == FRAME_END && frame.status == 0) {
         count_add(context, world, COUNT_POLLS_EMPTY, 1);
     }
+    bool said = polling && frame.kind == FRAME_ACK && frame.status == FRAME_READ;
     population_step(context, population, index,
-                    &(struct client_event){.kind = CLIENT_EV_FRAME, .frame = &frame});
+                    &(struct client_event){.kind = said ? CLIENT_EV_SAID : CLIENT_EV_FRAME,
+                                           .msg_id = frame.msg_id,
+                                           .frame = &frame});
 }

@@ -238,7 +238,7 @@ static void op_members(struct redis_job *job)
 {
     struct redis *redis = job->redis;
     uint32_t op = job->call.op & 0xfff;
-    if (op == CACHE_FORGET || (job->call.op & 0x8000) != 0) {
+    if ((job->call.op & 0x8000) != 0) {
         return;
     }
     struct rng_bits bits = rng_draw(&redis->members, job->call.entry.first, job->call.token);

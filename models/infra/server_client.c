@@ -240,7 +240,7 @@ static void on_post(struct sim_context *context, struct server *server,
         return;
     }
     frame_step(context, server, worker, conn_id, event, up);
-    if (up->kind != FRAME_MSG) {
+    if (up->kind != FRAME_MSG && up->kind != FRAME_READ) { /* Those are answered. */
         server_close_later(context, server, worker, conn_id, server->workers[worker].free_ns);
     }
 }

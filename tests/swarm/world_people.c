@@ -469,7 +469,6 @@ static void person_create(struct world *world, uint64_t user, uint32_t device)
     bool alone = polls || (world->options.faults & FAULT_WINDOW) == 0;
     person->config.window = (uint8_t)(alone ? 1 : 1 + below(world, CLIENT_WINDOW_MAX));
     person->config.send_timeout_ticks = 20;
-    person->config.read_confirm_ticks = 40;
     person->config.backoff_first_ns = 100ull * MS;
     person->config.backoff_max_ns = 1000ull * MS;
     person->config.poll_interval_ns = 300ull * MS;

@@ -180,7 +180,7 @@ static void server_done(struct sim_context *context, struct kafka_server *server
         return;
     }
     server->under_way--;
-    server->next[partition] = event->data[2] + 1;
+    server->next[partition] = server->bed->options.stuck ? 0 : event->data[2] + 1;
     server->workers[partition] = event->flags;
     if (server->credit[partition]++ == 0) {
         server->dirty[server->dirty_count++] = partition;

@@ -72,6 +72,7 @@ struct kafka_bed_options {
     uint32_t channels;
     uint32_t text_bytes;
     uint64_t service_ns; /* SIM_NEVER: a worker is never done. */
+    bool stuck;          /* A worker is never done with the first record of a partition. */
     uint64_t flush_ns;   /* Commits are told so much later. */
     uint64_t timeout_ns; /* A host asks again; 0: never, not even after a refusal. */
     bool routes;         /* Hosts send routes by Kafka instead, gateway name = record % hosts. */

@@ -9,8 +9,8 @@
 #define PER_S 10u
 #define RATE 1000.0
 
-/* So much is sent, and acked `ack_s` later but at no more than `capacity` a second, in a run of 12 s,
- * 10 s of it measured; both with Poisson's noise. */
+/* So much is sent, and acked `ack_s` later but at no more than `capacity` a second, in a run of 12
+ * s, 10 s of it measured; both with Poisson's noise. */
 static void made_run(struct result *result, double rate, double capacity, double ack_s,
                      uint64_t seed)
 {
@@ -71,6 +71,14 @@ static void one_that_falls_behind_by_a_tenth_is(void **state)
     assert_true(growth.error_per_s > 0);
 }
 
+/* The few acks that still come took long; that explains no more than those few. */
+static void one_that_has_collapsed_is(void **state)
+{
+    struct result *result = *state;
+    made_run(result, RATE, 0.02 * RATE, 0.05, 1);
+    assert_true(is_overload(result, 3));
+}
+
 static void what_a_fault_delayed_and_the_drain_finished_is_none(void **state)
 {
     struct result *result = *state;
@@ -104,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_system_that_keeps_up_is_never_called_overloaded),
         TEST(one_that_falls_behind_by_a_tenth_is),
+        TEST(one_that_has_collapsed_is),
         TEST(what_a_fault_delayed_and_the_drain_finished_is_none),
         TEST(too_few_intervals_tell_nothing),
     };

@@ -250,6 +250,26 @@ static void test_a_slow_workers_credit_holds_back_its_partitions_alone(void **st
     kafka_bed_free(bed);
 }
 
+/* Credit comes back out of turn; what the worker must remember of a partition stays bounded. */
+static void test_no_partition_runs_far_ahead_of_its_committed_offset(void **state)
+{
+    (void)state;
+    struct kafka_bed *bed = kafka_bed_plan(3, 6, 60 * SECOND);
+    bed->options.stuck = true;
+    run(bed, 20 * SECOND);
+    check_all_answered(bed);
+    for (uint32_t i = 0; i < bed->options.servers; i++) {
+        uint64_t seen[6] = {0};
+        for (uint32_t k = 0; k < bed->servers[i].seen_count; k++) {
+            seen[bed->servers[i].seen[k].partition]++;
+        }
+        for (uint32_t k = 0; k < 6; k++) {
+            assert_true(seen[k] == 0 || seen[k] == FETCH_CREDIT);
+        }
+    }
+    kafka_bed_free(bed);
+}
+
 static void test_a_full_broker_refuses(void **state)
 {
     (void)state;
@@ -482,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_linger_bounds_what_batching_costs),
         cmocka_unit_test(test_the_nics_carry_each_byte_once_in_and_once_to_each_reader),
         cmocka_unit_test(test_a_slow_workers_credit_holds_back_its_partitions_alone),
+        cmocka_unit_test(test_no_partition_runs_far_ahead_of_its_committed_offset),
         cmocka_unit_test(test_a_full_broker_refuses),
         cmocka_unit_test(test_no_answered_record_is_lost_with_its_broker),
         cmocka_unit_test(test_too_few_replicas_in_sync_refuse),

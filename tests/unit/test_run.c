@@ -101,6 +101,30 @@ static void the_line_says_how_far_and_how_long(void **state)
                         "3 s of 9 s, 33%, 0 events/s, 0 wall s a simulated s, 0 ns left");
 }
 
+/* -- Threads -------------------------------------------------------------------------------------
+ */
+
+static void a_small_scenario_takes_one_thread_and_a_large_one_all(void **state)
+{
+    (void)state;
+    struct plan *plan = calloc(1, sizeof *plan);
+    struct run_options *options = calloc(1, sizeof *options);
+    struct problems *problems = calloc(1, sizeof *problems);
+    assert_true(plan != NULL && options != NULL && problems != NULL);
+    problems_init(problems);
+    assert_true(scenario_load("scenarios/small.json", NULL, 0, plan, problems));
+    assert_int_equal(run_jobs_options(options, plan).threads, 1);
+    plan->population.message_rate_per_s = 1e6;
+    assert_int_equal(run_jobs_options(options, plan).threads, run_processors());
+    plan->run.fidelity = 0.001;
+    assert_int_equal(run_jobs_options(options, plan).threads, 1);
+    options->threads = 3;
+    assert_int_equal(run_jobs_options(options, plan).threads, 3);
+    free(problems);
+    free(options);
+    free(plan);
+}
+
 /* -- Interruption --------------------------------------------------------------------------------
  */
 
@@ -201,6 +225,7 @@ int main(void)
         cmocka_unit_test(this_process_is_resident),
         cmocka_unit_test(slices_come_to_take_a_seventh_of_a_second),
         cmocka_unit_test(the_line_says_how_far_and_how_long),
+        cmocka_unit_test(a_small_scenario_takes_one_thread_and_a_large_one_all),
         cmocka_unit_test(the_first_signal_is_noted_and_the_second_would_end_it),
         cmocka_unit_test(an_ignored_signal_stays_ignored),
         TEST(a_directory_is_made_and_filled),
