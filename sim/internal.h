@@ -112,6 +112,7 @@ struct plain {
 struct barrier {
     _Atomic uint32_t arrived;
     _Atomic uint32_t phase;
+    _Atomic uint32_t sleepers;
 };
 
 struct sim {

@@ -4,12 +4,16 @@
 
 #include "sim/check.h"
 
-#include <sched.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define BLOCK 12u /* Events are asked for four blocks ahead, what they will touch three to one. */
 #define INDEX_BITS 24u
+#define SPINS_MAX 2000u
 #define INSERTION_MAX 24u
 
 int event_compare(const struct sim_event *a, const struct sim_event *b)
@@ -350,6 +354,15 @@ static void relax(void)
 #endif
 }
 
+static void phase_sleep(struct barrier *barrier, uint32_t phase)
+{
+    atomic_fetch_add_explicit(&barrier->sleepers, 1, memory_order_seq_cst);
+    while (atomic_load_explicit(&barrier->phase, memory_order_seq_cst) == phase) {
+        syscall(SYS_futex, &barrier->phase, FUTEX_WAIT_PRIVATE, phase, NULL, NULL, 0);
+    }
+    atomic_fetch_sub_explicit(&barrier->sleepers, 1, memory_order_seq_cst);
+}
+
 void barrier_wait(struct barrier *barrier, uint32_t thread_count)
 {
     if (thread_count == 1) {
@@ -358,18 +371,20 @@ void barrier_wait(struct barrier *barrier, uint32_t thread_count)
     uint32_t phase = atomic_load_explicit(&barrier->phase, memory_order_acquire);
     if (atomic_fetch_add_explicit(&barrier->arrived, 1, memory_order_acq_rel) + 1 == thread_count) {
         atomic_store_explicit(&barrier->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&barrier->phase, phase + 1, memory_order_release);
+        atomic_store_explicit(&barrier->phase, phase + 1, memory_order_seq_cst);
+        if (atomic_load_explicit(&barrier->sleepers, memory_order_seq_cst) > 0) {
+            syscall(SYS_futex, &barrier->phase, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+        }
         return;
     }
-    /* Spin while the others are near; give the processor away where there are too few of them. */
-    for (uint32_t spins = 0; atomic_load_explicit(&barrier->phase, memory_order_acquire) == phase;
-         spins++) {
-        if (spins < 4096) {
-            relax();
-        } else {
-            sched_yield();
+    /* Spin while the others are near; sleep where there are too few processors for all. */
+    for (uint32_t spins = 0; spins < SPINS_MAX; spins++) {
+        if (atomic_load_explicit(&barrier->phase, memory_order_acquire) != phase) {
+            return;
         }
+        relax();
     }
+    phase_sleep(barrier, phase);
 }
 
 /* Every thread runs this loop; they agree on the next window from what each published. */
