@@ -134,6 +134,7 @@ void drain_start(struct chat *chat, struct session *session, uint64_t since, boo
     }
     flight->drain.since = since;
     flight->drain.found = 0;
+    flight->drain.acked = 0;
     if (session->state != SESSION_LIVE || registering) {
         session->state = registering ? SESSION_OPENING : SESSION_DRAINING;
     }
@@ -255,19 +256,22 @@ static void on_unacked(struct chat *chat, struct flight *flight, struct session 
     drain_go(chat, flight, session, DRAIN_REBUILD);
 }
 
-/* One entry for a poll. False: no flight for its receipt, so this poll goes no further. */
+/* One entry for a poll. Its receipts are one chain, since each trims all before it; what `since`
+ * covers beyond waits for the next poll. False: no flight for a receipt, so this poll goes no
+ * further. */
 static bool poll_entry(struct chat *chat, struct flight *flight, struct session *session,
                        const struct chat_entry *entry, uint32_t *chain)
 {
-    bool acknowledged = entry->position <= flight->drain.since;
-    if (!acknowledged) {
+    if (entry->position > flight->drain.since) {
         flight->drain.found++;
         return session_send(chat, session, entry);
     }
-    if (entry->kind == ENTRY_MESSAGE) {
-        return receipts_on_since(chat, session, entry, chain);
+    if (entry->kind != ENTRY_MESSAGE || flight->drain.acked) {
+        return true;
     }
-    return true;
+    bool begun = receipts_on_since(chat, session, entry, chain);
+    flight->drain.acked = !begun && *chain != NONE;
+    return begun || *chain != NONE;
 }
 
 static void on_inbox_poll(struct chat *chat, struct flight *flight, struct session *session,
@@ -286,7 +290,8 @@ static void on_inbox_poll(struct chat *chat, struct flight *flight, struct sessi
             acknowledged = entry->position;
         }
     }
-    if (acknowledged != 0 && chain == NONE) {
+    flight->drain.acked = flight->drain.acked || chain != NONE;
+    if (acknowledged != 0 && !flight->drain.acked) {
         struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);
         effect->op = CACHE_TRIM;
         effect->user = session->user;

@@ -111,8 +111,8 @@ struct flight {
         struct {
             uint64_t since;   /* Poll: acknowledged by it. */
             uint64_t rebuilt; /* Messages up to this id are back in the inbox. */
-            uint32_t fresh;
-            uint32_t found; /* Poll: so many entries were sent. */
+            uint32_t acked;   /* Poll: receipts were begun for what `since` acknowledges. */
+            uint32_t found;   /* Poll: so many entries were sent. */
         } drain;
         struct {
             uint64_t offset;
