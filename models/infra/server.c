@@ -12,7 +12,6 @@
     1024u /* Operations under way in a worker: 440 messages/s x 20 ms ...                          \
            */
 #define FANOUT_FLIGHTS_MAX 16384u
-#define WORKER_BYTES (384u << 10) /* What a worker touches besides its connections. */
 
 static const struct plan *plan_of(const struct server *server)
 {
@@ -433,17 +432,15 @@ void server_destroy(struct server *server)
     free(server);
 }
 
+/* All that is reserved, also what no connection will touch: where address space is limited, that is
+ * what counts. */
 uint64_t server_memory_bytes(const struct plan *plan, enum infra_class class)
 {
+    uint32_t slot_count = slots_of(plan, class);
+    struct server server = {.config = core_config(plan, class, slot_count)};
+    server.flights_max = server.config.flights_max;
     uint64_t workers = class == CLASS_GATEWAY ? plan->gateway.cores : plan->fanout.cores;
-    uint64_t slots = 0;
-    if (class == CLASS_GATEWAY) {
-        uint64_t all = plan->gateway.servers * workers;
-        double devices = (double)plan->population.connected * plan->population.devices_per_user;
-        uint64_t used = (uint64_t)(devices * 1.1 / (double)all) + 1;
-        slots = used < slots_of(plan, class) ? used : slots_of(plan, class);
-    }
-    return workers * (slots * (64 + sizeof(struct server_slot)) + WORKER_BYTES);
+    return workers * server_worker_bytes(&server, slot_count);
 }
 
 void server_start(struct server *server, struct sim *sim)
