@@ -66,56 +66,83 @@ static void receipt_go(struct chat *chat, struct flight *flight, enum receipt_st
     receipt_call(chat, flight, NULL);
 }
 
+/* A message may be sent twice over one connection, when it stands in the inbox twice. The device
+ * says DELIVERED of each copy, and only so is it known that what was sent before that copy is
+ * there. The first copy of which nothing was said, else the first; NULL: there is none. */
 static struct unacked *unacked_find(struct chat *chat, const struct session *session, uint64_t id)
 {
-    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
-        if (chat->unacked[at].id == id) {
-            return &chat->unacked[at];
-        }
-    }
-    return NULL;
-}
-
-/* Marks what the receipt covers: the message itself and, by watermark, those of the same sender and
- * channel that were sent to the device before it. Returns up to which inbox position it says that
- * all is there. */
-static uint64_t unacked_mark(struct chat *chat, const struct session *session,
-                             const struct flight *flight, enum unacked_state state)
-{
-    uint64_t position = 0;
-    bool before = chat->config.receipts == RECEIPTS_WATERMARK &&
-                  unacked_find(chat, session, flight->entry.id) != NULL;
+    struct unacked *first = NULL;
     for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
         struct unacked *u = &chat->unacked[at];
-        bool itself = u->id == flight->entry.id;
-        before = before && !itself;
-        bool covered = before && u->id < flight->entry.id && u->sender == flight->receipt.sender &&
-                       channel_equal(u->channel, flight->entry.channel);
-        if ((itself || covered) && u->state < state) {
+        if (u->id == id && u->state == UNACKED_SENT) {
+            return u;
+        }
+        first = first == NULL && u->id == id ? u : first;
+    }
+    return first;
+}
+
+/* By watermark, what was sent to the device before `u`, of the same sender and channel, and lower.
+ */
+static bool unacked_covers(const struct chat *chat, const struct unacked *u,
+                           const struct unacked *earlier)
+{
+    return chat->config.receipts == RECEIPTS_WATERMARK && earlier->id < u->id &&
+           earlier->sender == u->sender && channel_equal(earlier->channel, u->channel);
+}
+
+/* `u` is being stored, and what it covers. */
+static void unacked_storing(struct chat *chat, const struct session *session, struct unacked *u)
+{
+    for (uint32_t at = session->unacked_head; &chat->unacked[at] != u;) {
+        struct unacked *earlier = &chat->unacked[at];
+        CHECK(at != NONE);
+        at = earlier->next;
+        if (unacked_covers(chat, u, earlier) && earlier->state < UNACKED_STORING) {
+            earlier->state = UNACKED_STORING;
+        }
+    }
+    if (u->state < UNACKED_STORING) {
+        u->state = UNACKED_STORING;
+    }
+}
+
+/* The receipt is durable, of all copies that it was said of. Returns up to which inbox position it
+ * says that all is there. */
+static uint64_t unacked_done(struct chat *chat, const struct session *session, uint64_t id)
+{
+    uint64_t position = 0;
+    struct unacked *last = NULL;
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        struct unacked *u = &chat->unacked[at];
+        last = u->id == id && u->state == UNACKED_STORING ? u : last;
+    }
+    for (uint32_t at = session->unacked_head; last != NULL; at = chat->unacked[at].next) {
+        struct unacked *u = &chat->unacked[at];
+        if (u->state == UNACKED_STORING && (u->id == id || unacked_covers(chat, last, u))) {
             uint64_t through = u->position - u->ahead;
-            u->state = (uint8_t)state;
+            u->state = UNACKED_DONE;
             position = through > position ? through : position;
         }
+        last = u == last ? NULL : last;
     }
     return position;
 }
 
-/* A message may be sent twice over one connection, when its inbox has changed: what was said of one
- * copy holds for all. True: it was said. */
-static bool said_before(struct chat *chat, struct session *session, uint64_t id)
+/* DELIVERED was said of this copy. True: its receipt is durable or on the way, by another copy. */
+static bool said_before(struct chat *chat, struct session *session, struct unacked *said)
 {
+    if (said->state != UNACKED_SENT) {
+        return true;
+    }
     uint8_t state = UNACKED_SENT;
     for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
         const struct unacked *u = &chat->unacked[at];
-        state = u->id == id && u->state > state ? u->state : state;
+        state = u->id == said->id && u->state > state ? u->state : state;
     }
-    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
-        if (chat->unacked[at].id == id) {
-            chat->unacked[at].state = state;
-        }
-    }
+    said->state = state;
     if (state == UNACKED_DONE) {
-        session_trim(chat, session, 0);
+        session_trim(chat, session, said->position - said->ahead);
     }
     return state != UNACKED_SENT;
 }
@@ -184,12 +211,12 @@ uint16_t receipts_reads(struct chat *chat, const struct session *session)
 }
 
 static void receipt_begin(struct chat *chat, const struct session *session, struct flight *flight,
-                          const struct unacked *u)
+                          struct unacked *u)
 {
     flight->entry.channel = u->channel;
     flight->receipt.sender = u->sender;
     flight->receipt.live = u->live;
-    unacked_mark(chat, session, flight, UNACKED_STORING);
+    unacked_storing(chat, session, u);
     receipt_go(chat, flight, RECEIPT_STORE);
 }
 
@@ -205,14 +232,14 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
         effect_error(chat, session_conn(chat, session), CHAT_ERR_BAD_FRAME, frame);
         return;
     }
-    if (kind == ENTRY_DELIVERED && u != NULL && said_before(chat, session, u->id)) {
+    if (kind == ENTRY_DELIVERED && u != NULL && said_before(chat, session, u)) {
         return;
     }
     struct flight *open = u == NULL ? NULL : receipt_open(chat, session, u, kind);
     if (open != NULL) {
         open->entry.id = frame->msg_id;
         open->receipt.again = 1;
-        unacked_mark(chat, session, open, UNACKED_STORING);
+        unacked_storing(chat, session, u);
         return;
     }
     struct flight *flight = receipt_take(chat, session, frame->msg_id, kind, frame->text);
@@ -239,7 +266,7 @@ void receipts_resume(struct chat *chat, struct session *session)
         at = chat->unacked[at].next;
     }
     if (at != NONE) {
-        const struct unacked *u = &chat->unacked[at];
+        struct unacked *u = &chat->unacked[at];
         struct flight *flight =
             receipt_take(chat, session, u->id, ENTRY_DELIVERED, (struct chat_blob){0});
         if (flight != NULL) {
@@ -308,8 +335,7 @@ static void receipt_finish(struct chat *chat, struct flight *flight)
         return;
     }
     if (session != NULL) {
-        uint64_t position = unacked_mark(chat, session, flight, UNACKED_DONE);
-        session_trim(chat, session, position);
+        session_trim(chat, session, unacked_done(chat, session, flight->entry.id));
     }
     bool read = flight->entry.kind == ENTRY_READ;
     if (session != NULL && session->state == SESSION_POSTING && read) {

@@ -485,6 +485,9 @@ static void backends_create(struct world *world)
     world->log = log_create(PARTITIONS, 1);
     world->judge = judge_create();
     CHECK(world->log != NULL && world->judge != NULL);
+    if (world->options.watermark) {
+        judge_watermark(world->judge);
+    }
 }
 
 static void world_create(struct world *world, const struct world_options *options)

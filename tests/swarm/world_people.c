@@ -98,13 +98,8 @@ void conn_close(struct world *world, uint32_t serial)
     struct chat_event event = {.kind = CHAT_EV_CLOSE, .conn_id = conn->id};
     trace(world, "node %u sees conn %u close", node->index, serial);
     node_step(world, node, &event);
-    if (conn->transport == TRANSPORT_POST) { /* Still there after so long: it went well. */
-        struct person *person = &world->people[conn->person];
-        struct client_event said = {.kind = CLIENT_EV_SAID, .msg_id = conn->read};
+    if (conn->transport == TRANSPORT_POST) {
         conn->client_open = false;
-        if (said.msg_id != 0) {
-            person_event(world, person, &said);
-        }
     }
 }
 
@@ -141,7 +136,9 @@ void frame_down(struct world *world, const struct happening *happening)
     if (frame->kind == FRAME_END && frame->status != FRAME_HISTORY) {
         client_lets_go(world, serial); /* The answer to a poll is complete. */
     }
-    struct client_event event = {.kind = CLIENT_EV_FRAME, .frame = frame};
+    bool said = frame->kind == FRAME_ACK && frame->status == FRAME_READ;
+    struct client_event event = {
+        .kind = said ? CLIENT_EV_SAID : CLIENT_EV_FRAME, .msg_id = frame->msg_id, .frame = frame};
     person_event(world, person, &event);
 }
 
@@ -227,7 +224,6 @@ static void say(struct world *world, struct person *person, const struct chat_fr
     }
     uint32_t serial = conn_open(world, person, TRANSPORT_POST, 0);
     if (serial != 0) {
-        world->conns[serial].read = frame->kind == FRAME_READ ? frame->msg_id : 0;
         send_up(world, serial, frame);
         happen(world, POST_MS * MS, HAPPEN_CLOSE, serial);
     }
@@ -393,15 +389,6 @@ static void on_session(struct world *world, struct person *person)
     happen(world, below(world, online ? 8000 : 3000) * MS, HAPPEN_SESSION, index);
 }
 
-/* Will the server surely learn of it? A READ in a request of its own is answered before it is
- * durable, and by nothing but the request's end: with backends that fail, nobody can tell. */
-static bool read_is_told(const struct world *world, const struct person *person)
-{
-    uint32_t breaks =
-        FAULT_REPLY | FAULT_REQUEST | FAULT_FAILED | FAULT_NODE | FAULT_REPLICA | FAULT_SMALL;
-    return person->config.transport == TRANSPORT_WEBSOCKET || (world->options.faults & breaks) == 0;
-}
-
 void person_happens(struct world *world, const struct happening *happening)
 {
     struct person *person = &world->people[happening->index];
@@ -437,8 +424,7 @@ void person_happens(struct world *world, const struct happening *happening)
     case HAPPEN_READ:
         event.kind = CLIENT_EV_READ;
         event.msg_id = happening->a;
-        judge_read(world->judge, person->user, person->device, event.msg_id,
-                   read_is_told(world, person));
+        judge_read(world->judge, person->user, person->device, event.msg_id, true);
         person_event(world, person, &event);
         break;
     case HAPPEN_SESSION:

@@ -102,8 +102,7 @@ struct conn {
     uint8_t transport;
     bool server_open;
     bool client_open;
-    bool broken;   /* Nothing passes any more, and nobody has been told. */
-    uint64_t read; /* The READ that a POST carries. */
+    bool broken; /* Nothing passes any more, and nobody has been told. */
     uint64_t up_ns;
     uint64_t down_ns;
 };
