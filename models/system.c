@@ -1,11 +1,11 @@
 #include "models/system.h"
 
 #include "models/client/judge.h"
+#include "models/client/law.h"
 #include "models/system_state.h"
 #include "sim/pages.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,30 +45,6 @@ static void plan_sample(struct plan *plan)
         plan->cassandra.nodes > replication ? plan->cassandra.nodes : replication;
     plan->redis.shards = scaled(plan->redis.shards, fraction);
     plan->push.quota_per_s *= fraction;
-}
-
-static void law_dist(struct dist *dist, const struct plan_law *law, double factor)
-{
-    struct dist_spec spec = {.shift = law->floor * factor, .cap = law->max * factor};
-    switch (law->kind) {
-    case PLAN_LAW_CONSTANT:
-        spec = (struct dist_spec){.law = DIST_CONSTANT, .mean = law->mean * factor};
-        break;
-    case PLAN_LAW_UNIFORM:
-        spec.law = DIST_UNIFORM;
-        spec.high = 2 * (law->mean - law->floor) * factor;
-        break;
-    case PLAN_LAW_EXPONENTIAL:
-        spec.law = DIST_EXPONENTIAL;
-        spec.mean = (law->mean - law->floor) * factor;
-        break;
-    case PLAN_LAW_LOGNORMAL:
-        spec.law = DIST_LOGNORMAL_MEDIAN;
-        spec.median = (law->median - law->floor) * factor;
-        spec.sigma = law->sigma;
-        break;
-    }
-    CHECK(dist_init(dist, &spec) == DIST_OK);
 }
 
 static void world_times(struct world *world, const struct plan *plan)
@@ -124,11 +100,11 @@ static uint32_t node_count(const struct world *world)
 
 static void world_network(struct world *world, const struct plan *plan)
 {
-    law_dist(&world->in_zone, &plan->network.rtt_in_zone, 0.5);
-    law_dist(&world->between_zones, &plan->network.rtt_between_zones, 0.5);
+    law_init(&world->in_zone, &plan->network.rtt_in_zone, 0.5);
+    law_init(&world->between_zones, &plan->network.rtt_between_zones, 0.5);
     double cut = 0;
     for (uint32_t i = 0; i < PLAN_ACCESS_COUNT; i++) {
-        law_dist(&world->access[i], &plan->network.access[i].rtt, 0.5);
+        law_init(&world->access[i], &plan->network.access[i].rtt, 0.5);
         cut += plan->network.access[i].share;
         if (i < 2) {
             world->access_cut[i] = (uint32_t)(cut >= 1 ? UINT32_MAX : cut * 4294967296.0);
@@ -198,7 +174,7 @@ static void setup_population(struct system *system)
     setup->client.send_timeout_ticks = (uint32_t)(plan->client.send_timeout_ns / 100000000u) + 1;
     struct dist_spec unit = {.law = DIST_EXPONENTIAL, .mean = 1};
     CHECK(dist_init(&setup->exponential, &unit) == DIST_OK);
-    law_dist(&setup->read_delay, &population->read_delay, 1);
+    law_init(&setup->read_delay, &population->read_delay, 1);
     setup->write_rate_per_s = population->message_rate_per_s;
     if (!plan->run.contents) {
         setup->read_rate_per_s =

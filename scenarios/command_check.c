@@ -93,20 +93,6 @@ static bool check_file(const char *path, const struct check_options *options, st
     return good;
 }
 
-/* Findings and notes are for the curious. */
-static void print_problems(const struct problems *problems, bool quiet)
-{
-    char line[2048];
-    for (uint32_t i = 0; i < problems->count; i++) {
-        if (!quiet || problems->list[i].kind == PROBLEM_ERROR) {
-            fprintf(stderr, "%s\n", problem_line(&problems->list[i], line, sizeof line));
-        }
-    }
-    if (problems->dropped > 0) {
-        fprintf(stderr, "... and %u more\n", problems->dropped);
-    }
-}
-
 int command_check(int argc, char **argv)
 {
     struct check_options options = {0};
@@ -123,7 +109,7 @@ int command_check(int argc, char **argv)
             status = EXIT_INPUT;
         }
         fflush(stdout);
-        print_problems(problems, options.quiet);
+        problems_print(problems, stderr, options.quiet);
     }
     free(plan);
     free(problems);

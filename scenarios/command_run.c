@@ -90,7 +90,7 @@ static bool load_trace(const struct plan *plan, struct trace *trace, struct syst
         options->trace_count = trace->message_count;
         options->trace_users = trace->user_count;
     } else {
-        problems_print(problems, stderr);
+        problems_print(problems, stderr, false);
     }
     free(problems);
     return good;

@@ -107,11 +107,13 @@ const char *problem_line(const struct problem *problem, char *buffer, size_t siz
     return buffer;
 }
 
-void problems_print(const struct problems *problems, FILE *stream)
+void problems_print(const struct problems *problems, FILE *stream, bool errors_only)
 {
     char line[PROBLEM_FILE_SIZE + PROBLEM_PATH_SIZE + PROBLEM_TEXT_SIZE + 128];
     for (uint32_t i = 0; i < problems->count; i++) {
-        fprintf(stream, "%s\n", problem_line(&problems->list[i], line, sizeof line));
+        if (!errors_only || problems->list[i].kind == PROBLEM_ERROR) {
+            fprintf(stream, "%s\n", problem_line(&problems->list[i], line, sizeof line));
+        }
     }
     if (problems->dropped > 0) {
         fprintf(stream, "... and %u more\n", problems->dropped);

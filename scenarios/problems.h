@@ -59,7 +59,7 @@ void problems_add(struct problems *problems, enum problem_kind kind, const struc
  * say so. Returns `buffer`. */
 const char *problem_line(const struct problem *problem, char *buffer, size_t size);
 
-/* One a line, and how many more there were. */
-void problems_print(const struct problems *problems, FILE *stream);
+/* One a line, and how many more there were. `errors_only`: findings and notes are left out. */
+void problems_print(const struct problems *problems, FILE *stream, bool errors_only);
 
 #endif

@@ -14,20 +14,6 @@
 #define POLL_EVENTS 7.0     /* ... of a poll. */
 #define WINDOW_EVENTS 300.0 /* Fewer in a window take no longer than two threads take to meet. */
 
-/* Findings and notes are for the curious. */
-static void print_problems(const struct problems *problems, bool quiet)
-{
-    char line[2048];
-    for (uint32_t i = 0; i < problems->count; i++) {
-        if (!quiet || problems->list[i].kind == PROBLEM_ERROR) {
-            fprintf(stderr, "%s\n", problem_line(&problems->list[i], line, sizeof line));
-        }
-    }
-    if (problems->dropped > 0) {
-        fprintf(stderr, "... and %u more\n", problems->dropped);
-    }
-}
-
 /* A name as part of a path: nothing that leads elsewhere. */
 static void folder_name(const char *name, char *folder)
 {
@@ -128,7 +114,7 @@ int run_jobs_load(struct run_jobs *jobs, const struct run_options *options)
         problems_init(problems);
         int one = load_scenario(jobs, options->paths[i], options, problems);
         status = one < 0 ? status : one;
-        print_problems(problems, options->quiet || options->memory_needed);
+        problems_print(problems, stderr, options->quiet || options->memory_needed);
     }
     free(problems);
     return status < 0 && options->out != NULL ? check_folders(jobs) : status;

@@ -1,5 +1,6 @@
 #include "models/client/workload.h"
 
+#include "models/client/law.h"
 #include "models/core/check.h"
 
 #include <math.h>
@@ -10,30 +11,6 @@
 #define OLD_BITS 22u
 #define OLD_AGE_MS 60000u
 #define EPOCH_MS 1700000000000u
-
-static void law_init(struct dist *dist, const struct plan_law *law)
-{
-    struct dist_spec spec = {.shift = law->floor, .cap = law->max};
-    switch (law->kind) {
-    case PLAN_LAW_CONSTANT:
-        spec = (struct dist_spec){.law = DIST_CONSTANT, .mean = law->mean};
-        break;
-    case PLAN_LAW_UNIFORM:
-        spec.law = DIST_UNIFORM;
-        spec.high = 2 * (law->mean - law->floor);
-        break;
-    case PLAN_LAW_EXPONENTIAL:
-        spec.law = DIST_EXPONENTIAL;
-        spec.mean = law->mean - law->floor;
-        break;
-    case PLAN_LAW_LOGNORMAL:
-        spec.law = DIST_LOGNORMAL_MEDIAN;
-        spec.median = law->median - law->floor;
-        spec.sigma = law->sigma;
-        break;
-    }
-    CHECK(dist_init(dist, &spec) == DIST_OK);
-}
 
 void workload_init(struct workload *workload, const struct plan *plan, uint64_t near,
                    double far_share)
@@ -55,7 +32,7 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
     workload->sizes = rng_stream(plan->run.seed, "sizes");
     workload->contacts = rng_stream(plan->run.seed, "contacts");
     workload->members = rng_stream(plan->run.seed, "members");
-    law_init(&workload->record_size, &population->record_size);
+    law_init(&workload->record_size, &population->record_size, 1);
     struct plan_law group = {
         .kind = population->group_size_sigma > 0 ? PLAN_LAW_LOGNORMAL : PLAN_LAW_CONSTANT,
         .mean = population->group_size_mean,
@@ -63,7 +40,7 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
         .max = (double)population->group_size_max,
     };
     plan_law_complete(&group, true);
-    law_init(&workload->group_size, &group);
+    law_init(&workload->group_size, &group, 1);
 }
 
 uint64_t workload_active(const struct workload *workload, uint64_t bits, uint64_t count)

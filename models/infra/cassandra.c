@@ -1,6 +1,7 @@
 /* The ring, its drivers, and what is set up before and told after a run. */
 #include "models/infra/cassandra.h"
 
+#include "models/client/law.h"
 #include "models/infra/cassandra_state.h"
 #include "models/infra/faults.h"
 #include "sim/pages.h"
@@ -125,31 +126,6 @@ void cassandra_send(struct sim_context *context, struct peer *peer, uint64_t dep
 
 /* -- The ring -----------------------------------------------------------------------------------
  */
-static bool law_table(const struct plan_law *law, struct dist *dist)
-{
-    struct dist_spec spec = {.shift = law->floor, .cap = law->max};
-    bool same = law->mean <= law->floor; /* Nothing above the floor: every law is constant. */
-    switch (same ? PLAN_LAW_CONSTANT : law->kind) {
-    case PLAN_LAW_CONSTANT:
-        spec = (struct dist_spec){.law = DIST_CONSTANT, .mean = law->mean};
-        break;
-    case PLAN_LAW_UNIFORM:
-        spec.law = DIST_UNIFORM;
-        spec.high = 2 * (law->mean - law->floor);
-        break;
-    case PLAN_LAW_EXPONENTIAL:
-        spec.law = DIST_EXPONENTIAL;
-        spec.mean = law->mean - law->floor;
-        break;
-    case PLAN_LAW_LOGNORMAL:
-        spec.law = DIST_LOGNORMAL_MEDIAN;
-        spec.median = law->median - law->floor;
-        spec.sigma = law->sigma;
-        break;
-    }
-    return dist_init(dist, &spec) == DIST_OK;
-}
-
 static void phases_init(struct cassandra_ring *ring, const struct plan *plan)
 {
     uint32_t rounds = plan->cassandra.lwt_rounds;
@@ -280,8 +256,8 @@ static bool ring_init(struct cassandra_ring *ring, struct world *world)
         ring->faultless &= world->outages[world->base[CLASS_CASSANDRA] + i] == NULL;
     }
     struct dist_spec unit = {.law = DIST_EXPONENTIAL, .mean = 1};
-    return dist_init(&ring->unit, &unit) == DIST_OK &&
-           law_table(&cassandra->read_disk, &ring->read_disk);
+    law_init(&ring->read_disk, &cassandra->read_disk, 1);
+    return dist_init(&ring->unit, &unit) == DIST_OK;
 }
 
 /* -- Nodes --------------------------------------------------------------------------------------

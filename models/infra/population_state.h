@@ -28,7 +28,6 @@ struct population {
     uint32_t *up_last; /* When each client's last frame arrives, in 4096 ns. */
     uint32_t first;    /* Client number of clients[0]. */
     uint32_t count;
-    uint32_t writers; /* The first so many are first devices, in all but the last shards. */
     uint32_t *offline;
     uint32_t offline_count;
     uint32_t sweep_at;

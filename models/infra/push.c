@@ -1,5 +1,7 @@
 #include "models/infra/push.h"
 
+#include "models/client/law.h"
+
 #include <stdlib.h>
 
 /* A provider answers when it has taken a wake-up in, long before the device shows it: of the
@@ -19,30 +21,6 @@ struct push {
     struct dist apns;
     struct dist fcm;
 };
-
-static void law_init(struct dist *dist, const struct plan_law *law)
-{
-    struct dist_spec spec = {.shift = law->floor, .cap = law->max};
-    switch (law->kind) {
-    case PLAN_LAW_CONSTANT:
-        spec = (struct dist_spec){.law = DIST_CONSTANT, .mean = law->mean};
-        break;
-    case PLAN_LAW_UNIFORM:
-        spec.law = DIST_UNIFORM;
-        spec.high = 2 * (law->mean - law->floor);
-        break;
-    case PLAN_LAW_EXPONENTIAL:
-        spec.law = DIST_EXPONENTIAL;
-        spec.mean = law->mean - law->floor;
-        break;
-    case PLAN_LAW_LOGNORMAL:
-        spec.law = DIST_LOGNORMAL_MEDIAN;
-        spec.median = law->median - law->floor;
-        spec.sigma = law->sigma;
-        break;
-    }
-    CHECK(dist_init(dist, &spec) == DIST_OK);
-}
 
 static bool is_apns(const struct push *push, uint32_t user, uint32_t device)
 {
@@ -142,8 +120,8 @@ struct push *push_create(struct world *world)
     }
     CHECK(world->count[CLASS_PUSH] == 1);
     peer_init(&push->peer, world, CLASS_PUSH, 0, 0);
-    law_init(&push->apns, &plan->apns_latency);
-    law_init(&push->fcm, &plan->fcm_latency);
+    law_init(&push->apns, &plan->apns_latency, 1);
+    law_init(&push->fcm, &plan->fcm_latency, 1);
     push->fates = rng_stream(world->plan->run.seed, "push.fates");
     push->token_ps = plan->quota_per_s > 0 ? (uint64_t)(1e12 / plan->quota_per_s) : 0;
     /* Below one a second the bucket would be too small for a single token: it is one a second. */

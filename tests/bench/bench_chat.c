@@ -24,7 +24,7 @@ static const struct plan *load(const char *path, const char *fidelity, const cha
     CHECK(plan != NULL && problems != NULL);
     problems_init(problems);
     if (!scenario_load(path, sets, sizeof sets / sizeof *sets, plan, problems)) {
-        problems_print(problems, stderr);
+        problems_print(problems, stderr, false);
         exit(2);
     }
     free(problems);

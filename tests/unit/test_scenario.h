@@ -86,7 +86,7 @@ static inline void assert_says(const struct bench *bench, const char *text)
 {
     if (!bench_says(bench, text)) {
         fprintf(stderr, "expected: %s\nbut there is:\n", text);
-        problems_print(&bench->problems, stderr);
+        problems_print(&bench->problems, stderr, false);
         fail();
     }
 }
@@ -104,7 +104,7 @@ static inline void assert_refused(struct bench *bench, const char *text, const c
 static inline void assert_loads(struct bench *bench, const char *text, const char *set)
 {
     if (!bench_load(bench, bench_file(bench, "s.json", text), set)) {
-        problems_print(&bench->problems, stderr);
+        problems_print(&bench->problems, stderr, false);
         fail();
     }
 }

@@ -318,7 +318,7 @@ static void every_shipped_scenario_loads(void **state)
         assert_non_null(s);
         for (uint32_t v = 0; v < scenario_variant_count(s); v++, count++) {
             bool good = scenario_plan(s, v, &bench->plan, &bench->problems);
-            problems_print(&bench->problems, stderr);
+            problems_print(&bench->problems, stderr, false);
             assert_true(good);
             assert_true(strlen(bench->plan.about) > 5);
             char *text = plan_text(&bench->plan);
