@@ -354,8 +354,11 @@ struct peer {
     uint64_t busy_ns;    /* In the measured time. */
 };
 
-/* network.c. `event` needs time and node filled in by the callee: it leaves `peer` at `depart_ns`
- * (not before now) when its NIC is free, and reaches `to` a latency later, or is lost. */
+/* network.c. When `bytes` that leave `peer` at `depart_ns` (not before now), once its NIC is free,
+ * reach node `to`; SIM_NEVER if they are lost, which is counted. `bits`: a draw. */
+uint64_t net_arrival(struct sim_context *context, struct peer *peer, uint32_t to,
+                     uint64_t depart_ns, uint32_t bytes, uint64_t bits);
+/* Sends `event` so; it needs time and node filled in by the callee. */
 void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
               uint32_t bytes, struct sim_event *event);
 /* How long what is handed to the NIC waits and takes to be sent: its queue is that of now, since

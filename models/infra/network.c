@@ -65,28 +65,35 @@ void peer_use(const struct peer *peer, struct resource_use uses[RESOURCE_COUNT])
     uses[RESOURCE_NIC_IN] = (struct resource_use){(double)peer->in_bytes / seconds, limit};
 }
 
-void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
-              uint32_t bytes, struct sim_event *event)
+uint64_t net_arrival(struct sim_context *context, struct peer *peer, uint32_t to,
+                     uint64_t depart_ns, uint32_t bytes, uint64_t bits)
 {
-    struct world *world = peer->world;
+    const struct world *world = peer->world;
     uint64_t sent_ns = depart_ns + nic_send(peer, sim_context_now(context), bytes);
     if (depart_ns >= world->from_ns && depart_ns < world->until_ns) {
         peer->out_bytes += bytes;
     }
-    struct rng_bits bits = rng_next(&peer->rng);
     bool near = peer->zone == world->zones[to];
-    event->time_ns =
-        sent_ns + dist_ns(near ? &world->in_zone : &world->between_zones, bits.word[0]);
-    event->node = to;
-    if (world->cuts != NULL) {
-        uint64_t delay_ns = cuts_delay(world, peer->node, to, sent_ns, bits.word[1]);
-        if (delay_ns == SIM_NEVER) {
-            count_add(context, world, COUNT_LOST, 1);
-            return;
-        }
-        event->time_ns += delay_ns;
+    uint64_t latency_ns = dist_ns(near ? &world->in_zone : &world->between_zones, bits);
+    if (world->cuts == NULL) {
+        return sent_ns + latency_ns;
     }
-    sim_send(context, event);
+    uint64_t delay_ns = cuts_delay(world, peer->node, to, sent_ns, hash_mix(bits));
+    if (delay_ns == SIM_NEVER) {
+        count_add(context, world, COUNT_LOST, 1);
+        return SIM_NEVER;
+    }
+    return sent_ns + latency_ns + delay_ns;
+}
+
+void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
+              uint32_t bytes, struct sim_event *event)
+{
+    event->node = to;
+    event->time_ns = net_arrival(context, peer, to, depart_ns, bytes, rng_next(&peer->rng).word[0]);
+    if (event->time_ns != SIM_NEVER) {
+        sim_send(context, event);
+    }
 }
 
 void reply_send(struct sim_context *context, struct peer *peer, const struct sim_event *call_event,
