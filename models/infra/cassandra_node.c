@@ -98,8 +98,9 @@ void operation_round(struct sim_context *context, struct cassandra *node, uint32
     const struct share *share = share_of(ring, call->op, operation->round);
     struct rng_bits bits = rng_next(&node->peer.rng);
     struct load load = {call->argument, call->entry.size_bytes};
-    struct work_done done = cassandra_share(node, sim_context_now(context), at_ns, bits,
-                                            ring->coordinate_ns, share, load);
+    struct work_done done =
+        cassandra_share(node, sim_context_now(context), at_ns, bits,
+                        (struct coordination){.before_ns = ring->coordinate_ns}, share, load);
     operation->count = 0;
     operation->refused = 0;
     operation->state &= (uint8_t)~OPERATION_TIMED;
@@ -228,8 +229,8 @@ static void on_inner(struct sim_context *context, struct cassandra *node,
     const struct share *share = share_of(ring, call.op, FLAGS_ROUND(event->flags));
     struct rng_bits bits = rng_next(&node->peer.rng);
     struct load load = {call.argument, call.entry.size_bytes};
-    struct work_done done =
-        cassandra_share(node, sim_context_now(context), at_ns, bits, 0, share, load);
+    struct work_done done = cassandra_share(node, sim_context_now(context), at_ns, bits,
+                                            (struct coordination){0}, share, load);
     contents_replica(context, node, event, done.share_ns);
 }
 

@@ -21,7 +21,8 @@ enum step { STEP_ASK, STEP_ANSWERED };
 struct quorum {
     uint64_t token;
     uint64_t deadline_ns;
-    uint64_t local_ns; /* STEP_ASK: when the coordinator's own share is done. */
+    uint64_t local_ns;  /* STEP_ASK: when the coordinator's own share is done. */
+    uint32_t answer_ns; /* What it takes to answer; charged with the own share. */
     uint32_t source;
     uint16_t op;
     uint16_t rows;
@@ -41,7 +42,7 @@ struct visit {
     struct cassandra *nodes;       /* The group. */
     struct cassandra *coordinator; /* One of them. */
     uint64_t now_ns;
-    uint64_t own_ns; /* What the coordinator's queue was lengthened by in this event. */
+    uint64_t wait_ns; /* At the coordinator, as this event found it. */
     struct quorum *quorum;
 };
 
@@ -173,54 +174,71 @@ static uint32_t ask_bytes(const struct visit *visit)
     return call_bytes(visit->coordinator->peer.world, &call);
 }
 
-/* Replica `rank` is asked at `depart_ns`: when its answer is in; SIM_NEVER: never. */
-static uint64_t replica_ask(const struct visit *visit, uint32_t rank, uint64_t depart_ns,
-                            const struct share *share, bool answers)
+/* What the replicas of one round have in common. */
+struct question {
+    const struct share *share;
+    uint64_t depart_ns;
+    uint32_t ask_bytes;
+    uint32_t answer_bytes; /* 0: none is wanted. */
+};
+
+/* Replica `rank` is asked: when its answer is in; SIM_NEVER: never. One draw serves both hops. */
+static uint64_t replica_ask(const struct visit *visit, uint32_t rank,
+                            const struct question *question)
 {
     const struct quorum *quorum = visit->quorum;
     struct cassandra *node = replica_at(visit, rank);
     struct peer *coordinator = &visit->coordinator->peer;
-    struct rng_bits hops = rng_next(&coordinator->rng);
-    struct rng_bits work = rng_next(&coordinator->rng);
-    uint64_t at_ns =
-        hop(visit, coordinator, &node->peer, depart_ns, ask_bytes(visit), hops.word[0]);
+    struct rng_bits bits = rng_next(&coordinator->rng);
+    uint64_t at_ns = hop(visit, coordinator, &node->peer, question->depart_ns, question->ask_bytes,
+                         bits.word[1]);
     if (at_ns == SIM_NEVER) {
         return SIM_NEVER;
     }
-    struct load load = {quorum->rows, quorum->text_bytes};
+    uint64_t back = bits.word[1] << 32;
+    bits.word[1] = question->share->read ? hash_mix(bits.word[0]) : 0; /* The disk's. */
     node_pass(node, visit->now_ns);
-    uint64_t done_ns = cassandra_share(node, visit->now_ns, at_ns, work, 0, share, load).share_ns;
-    if (done_ns == SIM_NEVER || !answers) {
+    uint64_t done_ns =
+        cassandra_share(node, visit->now_ns, at_ns, bits, (struct coordination){0}, question->share,
+                        (struct load){quorum->rows, quorum->text_bytes})
+            .share_ns;
+    if (done_ns == SIM_NEVER || question->answer_bytes == 0) {
         return SIM_NEVER;
     }
-    return hop(visit, &node->peer, coordinator, done_ns,
-               reply_bytes(coordinator->world, STORE_MESSAGE, 1), hops.word[1]);
+    return hop(visit, &node->peer, coordinator, done_ns, question->answer_bytes, back);
+}
+
+/* The commit that nobody waits for; the coordinator's own is charged with its last share. */
+static void commit(const struct visit *visit, uint64_t depart_ns)
+{
+    const struct quorum *quorum = visit->quorum;
+    struct question question = {
+        .share = &visit->coordinator->ring->claims[ROUND_COMMIT],
+        .depart_ns = depart_ns,
+        .ask_bytes = ask_bytes(visit),
+    };
+    uint32_t others = quorum->live & ~(1u << quorum->self);
+    for (; others != 0; others &= others - 1) {
+        replica_ask(visit, (uint32_t)__builtin_ctz(others), &question);
+    }
+}
+
+static bool commits_behind(const struct cassandra_ring *ring, const struct quorum *quorum)
+{
+    return (quorum->op & 0xfff) == STORE_CLAIM && ring->round_count < 4;
 }
 
 static void finish(const struct visit *visit, uint64_t at_ns)
 {
-    const struct quorum *quorum = visit->quorum;
     struct cassandra *node = visit->coordinator;
-    const struct cassandra_ring *ring = node->ring;
-    at_ns -= visit->own_ns; /* By then its own share does not stand in its way. */
-    bool commits = (quorum->op & 0xfff) == STORE_CLAIM && ring->round_count < 4;
-    struct rng_bits bits = rng_next(&node->peer.rng);
-    const struct share *share = &ring->claims[ROUND_COMMIT];
-    struct work_done done;
-    if (commits) {
-        done = cassandra_share(node, visit->now_ns, at_ns, bits, ring->coordinate_ns, share,
-                               (struct load){0, 0});
-    } else {
-        done = cassandra_work(node, visit->now_ns, at_ns, dist_value(&ring->unit, bits.word[0]),
-                              (struct work){.coordinate_ns = ring->coordinate_ns});
-    }
-    if (is_lost(visit, done.coordinate_ns)) {
+    uint64_t depart_ns =
+        outage_finish(&node->peer.outage, at_ns + visit->wait_ns, visit->quorum->answer_ns);
+    if (is_lost(visit, depart_ns)) {
         return;
     }
-    reply(visit, done.coordinate_ns, CHAT_OK);
-    uint32_t others = commits ? quorum->live & ~(1u << quorum->self) : 0;
-    for (; others != 0; others &= others - 1) {
-        replica_ask(visit, (uint32_t)__builtin_ctz(others), done.coordinate_ns, share, false);
+    reply(visit, depart_ns, CHAT_OK);
+    if (commits_behind(node->ring, visit->quorum)) {
+        commit(visit, depart_ns);
     }
 }
 
@@ -259,9 +277,15 @@ static void round_ask(struct visit *visit, uint64_t depart_ns)
     answers[0] = quorum->local_ns;
     uint32_t targets =
         cassandra_targets(quorum->live, quorum->self, needed, share->read, hash_mix(quorum->token));
+    struct question question = {
+        .share = share,
+        .depart_ns = depart_ns,
+        .ask_bytes = ask_bytes(visit),
+        .answer_bytes = reply_bytes(ring->world, STORE_MESSAGE, 1),
+    };
     for (; targets != 0; targets &= targets - 1) {
         uint32_t rank = (uint32_t)__builtin_ctz(targets);
-        answer_add(answers, count++, replica_ask(visit, rank, depart_ns, share, true));
+        answer_add(answers, count++, replica_ask(visit, rank, &question));
     }
     uint64_t quorum_ns = count < needed ? SIM_NEVER : answers[needed - 1];
     bool last = !claim || quorum->round == ring->round_count;
@@ -276,17 +300,36 @@ static void round_ask(struct visit *visit, uint64_t depart_ns)
     }
 }
 
-static void round_begin(struct visit *visit, uint64_t at_ns)
+/* The coordinator's share, with what its answer will cost after the last round: that work is
+ * queued with it, and waited for where it comes. */
+static struct work_done own_share(struct visit *visit, uint64_t at_ns)
 {
     struct quorum *quorum = visit->quorum;
     struct cassandra *node = visit->coordinator;
     const struct cassandra_ring *ring = node->ring;
+    bool last = (quorum->op & 0xfff) != STORE_CLAIM || quorum->round == ring->round_count;
+    struct coordination coordination = {.before_ns = ring->coordinate_ns};
+    struct rng_bits bits = rng_next(&node->peer.rng);
+    if (last) {
+        double unit = dist_value(&ring->unit, bits.word[0]);
+        double answer_ns = unit * ring->coordinate_ns;
+        quorum->answer_ns = answer_ns < UINT32_MAX ? (uint32_t)answer_ns : UINT32_MAX;
+        coordination.after_ns = ring->coordinate_ns;
+        if (commits_behind(ring, quorum)) {
+            const struct share *commit = &ring->claims[ROUND_COMMIT];
+            coordination.after_ns += commit->cpu_ns;
+            coordination.rest_ns = cassandra_write(node, commit, visit->now_ns, (struct load){0});
+        }
+    }
     struct load load = {quorum->rows, quorum->text_bytes};
-    uint64_t before_ns = fifo_backlog_ns(&node->cpu, visit->now_ns);
-    struct work_done done =
-        cassandra_share(node, visit->now_ns, at_ns, rng_next(&node->peer.rng), ring->coordinate_ns,
-                        share_of(ring, quorum->op, quorum->round), load);
-    visit->own_ns = fifo_backlog_ns(&node->cpu, visit->now_ns) - before_ns;
+    return cassandra_share(node, visit->now_ns, at_ns, bits, coordination,
+                           share_of(ring, quorum->op, quorum->round), load);
+}
+
+static void round_begin(struct visit *visit, uint64_t at_ns)
+{
+    struct quorum *quorum = visit->quorum;
+    struct work_done done = own_share(visit, at_ns);
     quorum->local_ns = done.share_ns;
     if (done.coordinate_ns >= quorum->deadline_ns && done.coordinate_ns != SIM_NEVER) {
         time_out(visit);
@@ -365,6 +408,7 @@ void quorum_handle(struct sim_context *context, void *state, const struct sim_ev
         return;
     }
     node_pass(visit.coordinator, event->time_ns);
+    visit.wait_ns = fifo_backlog_ns(&visit.coordinator->cpu, event->time_ns);
     if (event->kind == EV_TICK2) {
         if (quorum.step == STEP_ASK) {
             round_ask(&visit, event->time_ns);

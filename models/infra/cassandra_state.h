@@ -215,10 +215,20 @@ struct load {
 struct work_done cassandra_work(struct cassandra *node, uint64_t now_ns, uint64_t at_ns,
                                 double unit, struct work work);
 
-/* A replica's share, after `coordinate_ns` of other work by the same core. */
+/* A replica's share, after and before work of the same core as a coordinator; that behind it is
+ * waited for by nobody here. */
+struct coordination {
+    double before_ns;
+    double after_ns;
+    uint64_t rest_ns; /* Drawn already. */
+};
 struct work_done cassandra_share(struct cassandra *node, uint64_t now_ns, uint64_t at_ns,
-                                 struct rng_bits bits, double coordinate_ns,
+                                 struct rng_bits bits, struct coordination coordination,
                                  const struct share *share, struct load load);
+
+/* Charges a replica's disk with a write; returns the compaction that it will cause. */
+uint64_t cassandra_write(struct cassandra *node, const struct share *share, uint64_t now_ns,
+                         struct load load);
 
 /* What a replica does for an operation (call.op) in that round. */
 const struct share *share_of(const struct cassandra_ring *ring, uint32_t op, uint32_t round);

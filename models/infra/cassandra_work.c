@@ -63,9 +63,8 @@ const struct share *share_of(const struct cassandra_ring *ring, uint32_t op, uin
     return &ring->shares[(op & CASSANDRA_SECOND) != 0 ? 0 : op & 0xfff];
 }
 
-/* Charges a replica's disk; returns the compaction that the write will cause. */
-static uint64_t share_write(struct cassandra *node, const struct share *share, uint64_t now_ns,
-                            struct load load)
+uint64_t cassandra_write(struct cassandra *node, const struct share *share, uint64_t now_ns,
+                         struct load load)
 {
     uint32_t rows = share->rows ? load.rows : 1;
     uint32_t text = share->text ? load.text_bytes : 0;
@@ -84,14 +83,18 @@ static uint64_t share_write(struct cassandra *node, const struct share *share, u
 }
 
 struct work_done cassandra_share(struct cassandra *node, uint64_t now_ns, uint64_t at_ns,
-                                 struct rng_bits bits, double coordinate_ns,
+                                 struct rng_bits bits, struct coordination coordination,
                                  const struct share *share, struct load load)
 {
     const struct cassandra_ring *ring = node->ring;
     double unit = dist_value(&ring->unit, bits.word[0]);
-    struct work work = {.coordinate_ns = coordinate_ns, .share_ns = share->cpu_ns};
+    struct work work = {
+        .coordinate_ns = coordination.before_ns,
+        .share_ns = share->cpu_ns,
+        .rest_ns = coordination.rest_ns + (uint64_t)(unit * coordination.after_ns),
+    };
     if (!share->read) {
-        work.rest_ns = share_write(node, share, now_ns, load);
+        work.rest_ns += cassandra_write(node, share, now_ns, load);
         struct work_done done = cassandra_work(node, now_ns, at_ns, unit, work);
         if (ring->write_hold > 0) {
             uint64_t back_ns = slot_work(node, &node->writes, now_ns, at_ns,

@@ -354,11 +354,15 @@ struct peer {
     uint64_t busy_ns;    /* In the measured time. */
 };
 
-/* network.c. When `bytes` that leave `peer` at `depart_ns` (not before now), once its NIC is free,
- * reach node `to`; SIM_NEVER if they are lost, which is counted. `bits`: a draw. */
-uint64_t net_arrival(struct sim_context *context, struct peer *peer, uint32_t to,
-                     uint64_t depart_ns, uint32_t bytes, uint64_t bits);
-/* Sends `event` so; it needs time and node filled in by the callee. */
+static inline uint64_t hash_mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* network.c. Sends `event`, which is `bytes` on the wire, when net_arrival() says; it needs time
+ * and node filled in by the callee. */
 void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
               uint32_t bytes, struct sim_event *event);
 /* How long what is handed to the NIC waits and takes to be sent: its queue is that of now, since
@@ -368,6 +372,28 @@ static inline uint64_t nic_send(struct peer *peer, uint64_t now_ns, uint32_t byt
     uint64_t start_ns = now_ns > peer->out_free_ns ? now_ns : peer->out_free_ns;
     peer->out_free_ns = start_ns + (uint64_t)bytes * peer->out_ps / 1000;
     return peer->out_free_ns - now_ns;
+}
+/* How much longer a packet takes for what faults do to paths; SIM_NEVER: it is lost, and counted.
+ */
+uint64_t net_cut(struct sim_context *context, const struct peer *peer, uint32_t to,
+                 uint64_t sent_ns, uint64_t bits);
+/* When `bytes` that leave `peer` at `depart_ns` (not before now), once its NIC is free, reach node
+ * `to`; SIM_NEVER if they are lost. `bits`: a draw. */
+static inline uint64_t net_arrival(struct sim_context *context, struct peer *peer, uint32_t to,
+                                   uint64_t depart_ns, uint32_t bytes, uint64_t bits)
+{
+    const struct world *world = peer->world;
+    uint64_t sent_ns = depart_ns + nic_send(peer, sim_context_now(context), bytes);
+    if (depart_ns >= world->from_ns && depart_ns < world->until_ns) {
+        peer->out_bytes += bytes;
+    }
+    bool near = peer->zone == world->zones[to];
+    uint64_t arrival_ns = sent_ns + dist_ns(near ? &world->in_zone : &world->between_zones, bits);
+    if (world->cuts == NULL) {
+        return arrival_ns;
+    }
+    uint64_t delay_ns = net_cut(context, peer, to, sent_ns, hash_mix(bits));
+    return delay_ns == SIM_NEVER ? SIM_NEVER : arrival_ns + delay_ns;
 }
 /* When the NIC has taken in `bytes` that arrive now. */
 static inline uint64_t net_receive(struct peer *peer, uint64_t now_ns, uint32_t bytes)
@@ -415,13 +441,6 @@ static inline uint32_t stamp_of(uint64_t time_ns)
 static inline uint64_t stamp_age_ns(uint32_t stamp, uint64_t now_ns)
 {
     return (uint64_t)(uint32_t)(stamp_of(now_ns) - stamp) << STAMP_SHIFT;
-}
-
-static inline uint64_t hash_mix(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
 }
 
 static inline uint64_t channel_hash(uint32_t first, uint32_t second)

@@ -65,25 +65,14 @@ void peer_use(const struct peer *peer, struct resource_use uses[RESOURCE_COUNT])
     uses[RESOURCE_NIC_IN] = (struct resource_use){(double)peer->in_bytes / seconds, limit};
 }
 
-uint64_t net_arrival(struct sim_context *context, struct peer *peer, uint32_t to,
-                     uint64_t depart_ns, uint32_t bytes, uint64_t bits)
+uint64_t net_cut(struct sim_context *context, const struct peer *peer, uint32_t to,
+                 uint64_t sent_ns, uint64_t bits)
 {
-    const struct world *world = peer->world;
-    uint64_t sent_ns = depart_ns + nic_send(peer, sim_context_now(context), bytes);
-    if (depart_ns >= world->from_ns && depart_ns < world->until_ns) {
-        peer->out_bytes += bytes;
-    }
-    bool near = peer->zone == world->zones[to];
-    uint64_t latency_ns = dist_ns(near ? &world->in_zone : &world->between_zones, bits);
-    if (world->cuts == NULL) {
-        return sent_ns + latency_ns;
-    }
-    uint64_t delay_ns = cuts_delay(world, peer->node, to, sent_ns, hash_mix(bits));
+    uint64_t delay_ns = cuts_delay(peer->world, peer->node, to, sent_ns, bits);
     if (delay_ns == SIM_NEVER) {
-        count_add(context, world, COUNT_LOST, 1);
-        return SIM_NEVER;
+        count_add(context, peer->world, COUNT_LOST, 1);
     }
-    return sent_ns + latency_ns + delay_ns;
+    return delay_ns;
 }
 
 void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
