@@ -13,6 +13,7 @@ static const struct sim_class capacity_class = {
     .name = "cassandra",
     .handle = quorum_handle,
     .prefetch = quorum_prefetch,
+    .prefetch_steps = 1,
 };
 
 const struct sim_class *cassandra_class(const struct world *world)
@@ -54,8 +55,7 @@ uint64_t cassandra_key(const struct call *call)
     }
 }
 
-/* The nodes are cut into groups of `replication` nodes, some with a few more where it does not
- * divide them. */
+/* Nodes that hold the same rows. */
 struct group {
     uint32_t first;
     uint32_t size;
@@ -63,16 +63,14 @@ struct group {
 
 static struct group group_at(const struct world *world, uint32_t group)
 {
-    uint64_t count = world->count[CLASS_CASSANDRA];
-    uint64_t groups = count / world->plan->cassandra.replication;
-    uint32_t first = (uint32_t)(group * count / groups);
-    return (struct group){first, (uint32_t)((group + 1) * count / groups) - first};
+    uint32_t longer = group < world->group_rest ? group : world->group_rest;
+    return (struct group){group * world->group_size + longer,
+                          world->group_size + (group < world->group_rest)};
 }
 
 static struct group group_of(const struct world *world, uint64_t key)
 {
-    uint32_t groups = world->count[CLASS_CASSANDRA] / world->plan->cassandra.replication;
-    return group_at(world, (uint32_t)rng_below(key, groups));
+    return group_at(world, (uint32_t)rng_below(key, world->group_count));
 }
 
 static uint32_t place_of(struct group group, uint64_t key, uint32_t rank)
@@ -298,6 +296,9 @@ static bool ring_init(struct cassandra_ring *ring, struct world *world)
     ring->node_count = world->count[CLASS_CASSANDRA];
     ring->slot_count = cassandra->coordinator_max;
     ring->replication = cassandra->replication;
+    world->group_count = ring->node_count / ring->replication;
+    world->group_size = ring->node_count / world->group_count;
+    world->group_rest = ring->node_count % world->group_count;
     CHECK(ring->replication >= 1 && ring->replication <= RANKS_MAX);
     CHECK(ring->replication <= ring->node_count);
     CHECK(ring->slot_count >= 1 && ring->slot_count < SLOT_HINT);

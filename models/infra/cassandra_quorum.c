@@ -425,10 +425,11 @@ void quorum_handle(struct sim_context *context, void *state, const struct sim_ev
 }
 
 /* The three nodes of the usual group; what others do not find is a miss. */
-void quorum_prefetch(const void *state, const struct sim_event *event)
+void quorum_prefetch(const void *state, const struct sim_event *event, uint32_t step)
 {
     const char *node = state;
     (void)event;
+    (void)step;
     for (uint32_t i = 0; i < 3; i++, node += sizeof(struct cassandra)) {
         for (uint32_t line = 0; line < 5; line++) {
             __builtin_prefetch(node + 64 * line, 1);

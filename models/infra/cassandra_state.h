@@ -249,7 +249,7 @@ void cassandra_recover(struct cassandra *node, uint64_t down_ns, uint64_t now_ns
  *
  * Capacity runs: the handler of a group's first node, for all of the group. */
 void quorum_handle(struct sim_context *context, void *state, const struct sim_event *event);
-void quorum_prefetch(const void *state, const struct sim_event *event);
+void quorum_prefetch(const void *state, const struct sim_event *event, uint32_t step);
 
 /* -- cassandra_node.c ---------------------------------------------------------------------------
  *

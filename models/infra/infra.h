@@ -331,6 +331,13 @@ struct world {
     uint64_t stop_ns; /* Afterwards users write nothing new. */
     uint64_t interval_ns;
     uint32_t interval_count;
+    double intervals_per_ns; /* Set by peer_init(), as the next: a division costs more. */
+    double batches_per_ns;
+    /* Cassandra's nodes stand in groups of group_size, the first group_rest of them with one more.
+     * Set by cassandra_create(). */
+    uint32_t group_count;
+    uint32_t group_size;
+    uint32_t group_rest;
     uint32_t thread_count;
     struct stats **stats; /* One a thread. */
     struct judge *judge;  /* Contents runs only; then one thread. */
@@ -418,7 +425,8 @@ void reply_send(struct sim_context *context, struct peer *peer, const struct sim
 /* The NICs' share of a report. */
 void peer_use(const struct peer *peer, struct resource_use uses[RESOURCE_COUNT]);
 
-/* Sets up what all nodes have. `class`, `index` say which; memory for `usage` is the world's. */
+/* Sets up what all nodes have. The world's times are set. `class`, `index` say which; memory for
+ * `usage` is the world's. */
 void peer_init(struct peer *peer, struct world *world, enum infra_class class, uint32_t index,
                uint64_t nic_bytes_per_s);
 
@@ -453,6 +461,12 @@ static inline struct stats *stats_of(struct sim_context *context, const struct w
     return world->stats[sim_context_thread(context)];
 }
 
+/* In which interval of the time series a time lies. */
+static inline uint64_t world_interval(const struct world *world, uint64_t time_ns)
+{
+    return (uint64_t)((double)time_ns * world->intervals_per_ns);
+}
+
 static inline void count_add(struct sim_context *context, const struct world *world,
                              enum counter counter, uint64_t n)
 {
@@ -460,7 +474,7 @@ static inline void count_add(struct sim_context *context, const struct world *wo
     uint64_t now_ns = sim_context_now(context);
     stats->total[counter] += n;
     if (counter == COUNT_SENT || counter == COUNT_ACKED || counter == COUNT_DELIVERED) {
-        struct stats_point *point = &stats->series[now_ns / world->interval_ns];
+        struct stats_point *point = &stats->series[world_interval(world, now_ns)];
         point->sent += counter == COUNT_SENT ? n : 0;
         point->acked += counter == COUNT_ACKED ? n : 0;
         point->delivered += counter == COUNT_DELIVERED ? n : 0;
@@ -475,7 +489,8 @@ static inline void stage_record(struct sim_context *context, const struct world 
 {
     uint64_t now_ns = sim_context_now(context);
     if (now_ns >= world->from_ns && now_ns < world->until_ns) {
-        uint64_t batch = (now_ns - world->from_ns) * BATCHES / (world->until_ns - world->from_ns);
+        uint32_t batch = (uint32_t)((double)(now_ns - world->from_ns) * world->batches_per_ns);
+        batch = batch < BATCHES ? batch : BATCHES - 1;
         histogram_record(&stats_of(context, world)->stages[batch][stage], ns);
     }
 }
@@ -485,7 +500,7 @@ static inline void stage_record(struct sim_context *context, const struct world 
 static inline void usage_add(struct peer *peer, uint64_t start_ns, uint64_t busy_ns)
 {
     const struct world *world = peer->world;
-    uint64_t interval = start_ns / world->interval_ns;
+    uint64_t interval = world_interval(world, start_ns);
     if (interval < world->interval_count) {
         peer->usage[interval].busy_ns += busy_ns;
         peer->usage[interval].visits++;

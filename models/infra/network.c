@@ -36,6 +36,8 @@ void peer_init(struct peer *peer, struct world *world, enum infra_class class, u
     static const char *const streams[CLASS_COUNT] = {"population", "gateway", "fanout", "kafka",
                                                      "cassandra",  "redis",   "push"};
     uint32_t node = world->base[class] + index;
+    world->intervals_per_ns = 1 / (double)world->interval_ns;
+    world->batches_per_ns = BATCHES / (double)(world->until_ns - world->from_ns);
     peer->world = world;
     peer->node = node;
     peer->class = (uint16_t) class;
