@@ -35,14 +35,6 @@ void *pages_allocate(size_t size_bytes)
     return memory;
 }
 
-void *pages_allocate_sparse(size_t size_bytes)
-{
-    size_t unit = size_bytes >= HUGE_BYTES ? HUGE_BYTES : 4096; /* As pages_free() will round. */
-    void *memory = mmap(NULL, round_up(size_bytes, unit), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
 void pages_free(void *memory, size_t size_bytes)
 {
     if (memory != NULL) {

@@ -7,8 +7,6 @@
 /* NULL where memory is short. Aligned to 4 KiB, and to 2 MiB from that size on. Free it with
  * pages_free() and the same size. */
 void *pages_allocate(size_t size_bytes);
-/* The same on small pages: for memory of which much may never be touched. */
-void *pages_allocate_sparse(size_t size_bytes);
 void pages_free(void *memory, size_t size_bytes);
 
 #endif

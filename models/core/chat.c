@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct session) == 64, "an idle session is one cache line");
 _Static_assert(sizeof(struct flight) <= 128, "a flight is two cache lines");
 _Static_assert(offsetof(struct chat, sweep_due_ns) == 128, "the third hot line");
 _Static_assert(sizeof(struct chat_entry) == 56, "chat.h promises 56 bytes");
@@ -49,7 +48,8 @@ static size_t line_up(size_t bytes)
 
 size_t chat_size(const struct chat_config *config)
 {
-    return line_up(sizeof(struct chat)) + line_up(config->sessions_max * sizeof(struct session)) +
+    size_t sessions = config->sessions == NULL ? config->sessions_max * CHAT_SESSION_BYTES : 0;
+    return line_up(sizeof(struct chat)) + sessions +
            line_up((config->flights_max + 1) * sizeof(struct flight)) +
            line_up((config->unacked_max + 1) * sizeof(struct unacked)) +
            line_up((config->pages_max + 1) * sizeof(struct page));
@@ -65,8 +65,13 @@ struct chat *chat_init(void *memory, const struct chat_config *config)
     struct chat *chat = memory;
     chat->config = *config;
     at += line_up(sizeof *chat);
-    chat->sessions = (struct session *)(void *)at;
-    at += line_up(config->sessions_max * sizeof(struct session));
+    if (config->sessions == NULL) {
+        chat->sessions = (struct session *)(void *)at;
+        chat->config.sessions_step = 1;
+        at += config->sessions_max * CHAT_SESSION_BYTES;
+    } else {
+        chat->sessions = config->sessions;
+    }
     chat->flights = (struct flight *)(void *)at;
     at += line_up((config->flights_max + 1) * sizeof(struct flight));
     chat->unacked = (struct unacked *)(void *)at;
@@ -263,7 +268,7 @@ static struct chat_touch prefetch_named(const struct chat *chat, uint64_t conn_i
     struct chat_touch touch = {conn_id == 0 ? NONE : (uint32_t)conn_id,
                                token == 0 ? chat->free_flight : (uint32_t)token};
     if (touch.session != NONE) {
-        __builtin_prefetch(&chat->sessions[touch.session], 1);
+        __builtin_prefetch(session_at(chat, touch.session), 1);
     }
     if (touch.token != NONE) {
         prefetch_flight(chat, touch.token);
@@ -286,7 +291,7 @@ struct chat_touch chat_prefetch(const struct chat *chat, uint64_t conn_id, uint6
         const struct flight *flight = &chat->flights[(uint32_t)token];
         if (flight->session < chat->config.sessions_max) {
             touch.session = flight->session;
-            __builtin_prefetch(&chat->sessions[touch.session], 1);
+            __builtin_prefetch(session_at(chat, touch.session), 1);
         }
     }
     return touch;
@@ -295,7 +300,7 @@ struct chat_touch chat_prefetch(const struct chat *chat, uint64_t conn_id, uint6
 uint64_t chat_connection(const struct chat *chat, uint32_t slot)
 {
     CHECK(slot < chat->config.sessions_max);
-    const struct session *session = &chat->sessions[slot];
+    const struct session *session = session_at(chat, slot);
     return session->state == SESSION_FREE ? 0 : (uint64_t)session->epoch << 32 | slot;
 }
 

@@ -304,11 +304,15 @@ struct chat_effects {
 
 enum chat_receipts { RECEIPTS_MESSAGE, RECEIPTS_WATERMARK };
 
+#define CHAT_SESSION_BYTES 64u
+
 struct chat_config {
     uint32_t sessions_max;
-    uint32_t flights_max;       /* Operations under way: sends, receipts, fan-outs, drains. */
-    uint32_t unacked_max;       /* Messages sent to devices and not yet acknowledged. */
-    uint32_t records_max;       /* Records taken from the log and not yet committed. */
+    uint32_t
+        sessions_step;    /* Session i lies at sessions + i * sessions_step * CHAT_SESSION_BYTES. */
+    uint32_t flights_max; /* Operations under way: sends, receipts, fan-outs, drains. */
+    uint32_t unacked_max; /* Messages sent to devices and not yet acknowledged. */
+    uint32_t records_max; /* Records taken from the log and not yet committed. */
     uint32_t session_sends_max; /* Messages of one connection under way. */
     enum chat_receipts receipts;
     uint32_t reserve_ms; /* How far ahead STORE_RESERVE asks; 0: the host does without. */
@@ -329,6 +333,10 @@ struct chat_config {
     uint64_t gap_ns;     /* How long a hole in the positions may wait for its ROUTE. */
     uint64_t retry_first_ns; /* Doubles at each try ... */
     uint64_t retry_max_ns;   /* ... up to this. */
+    /* Where sessions lie: aligned to 64, all zero; NULL: in the core's own memory, with a step
+     * of 1. Cores whose sessions lie in turn fill few pages with those in use, however many there
+     * is room for. */
+    void *sessions;
 };
 
 /* Sensible values for a gateway of `sessions_max` connections that also fans out. */

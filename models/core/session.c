@@ -17,7 +17,7 @@ struct session *session_find(struct chat *chat, uint64_t conn_id)
 {
     uint32_t slot = (uint32_t)conn_id;
     CHECK(slot < chat->config.sessions_max);
-    struct session *session = &chat->sessions[slot];
+    struct session *session = session_at(chat, slot);
     bool here = session->state != SESSION_FREE && session->epoch == conn_id >> 32;
     return here ? session : NULL;
 }
@@ -29,7 +29,7 @@ struct session *session_of(struct chat *chat, const struct flight *flight)
 
 uint32_t session_slot(const struct chat *chat, const struct session *session)
 {
-    return (uint32_t)(session - chat->sessions);
+    return (uint32_t)(session - chat->sessions) / chat->config.sessions_step;
 }
 
 uint64_t session_conn(const struct chat *chat, const struct session *session)
@@ -90,7 +90,7 @@ static struct session *session_begin(struct chat *chat, const struct chat_event 
     CHECK(slot < chat->config.sessions_max);
     CHECK(event->conn_id >> 32 != 0);
     CHECK(event->user_id != 0 && event->device_id != 0);
-    struct session *session = &chat->sessions[slot];
+    struct session *session = session_at(chat, slot);
     CHECK(session->state == SESSION_FREE);
     memset(session, 0, sizeof *session);
     session->user = event->user_id;
@@ -453,6 +453,6 @@ void session_sweep(struct chat *chat)
         }
         chat->sweep_slot = (chat->sweep_slot + 1) % chat->config.sessions_max;
         chat->sweep_left--;
-        session_sweep_one(chat, &chat->sessions[chat->sweep_slot]);
+        session_sweep_one(chat, session_at(chat, chat->sweep_slot));
     }
 }

@@ -67,6 +67,7 @@ struct session {
     uint16_t unacked_count;
     uint16_t reads; /* READs heard. From 65,535 on to 1, since 0 says nothing. */
 };
+_Static_assert(sizeof(struct session) == CHAT_SESSION_BYTES, "an idle session is one cache line");
 
 enum flight_kind {
     FLIGHT_FREE,
@@ -200,6 +201,11 @@ struct chat {
     uint64_t timer_bits[WHEEL_SLOTS / 64];
     uint32_t timer_heads[WHEEL_SLOTS];
 };
+
+static inline struct session *session_at(const struct chat *chat, uint32_t slot)
+{
+    return &chat->sessions[(size_t)slot * chat->config.sessions_step];
+}
 
 /* chat.c: what a step writes. An effect begins all zero. */
 struct chat_effect *effect_add(struct chat *chat, enum chat_effect_kind kind);

@@ -134,6 +134,21 @@ static void on_record(struct sim_context *context, struct server *server,
     server_step(context, server, event->flags & 0xff, &step, cost_ns);
 }
 
+/* Workers' sessions lie in turn, behind all else. */
+static char *session_memory(const struct server *server, uint32_t worker, uint32_t slot)
+{
+    size_t index = (size_t)slot * server->worker_count + worker;
+    return server->sessions + index * CHAT_SESSION_BYTES;
+}
+
+static void sessions_clear(struct server *server, uint32_t worker)
+{
+    const struct server_worker *w = &server->workers[worker];
+    for (uint32_t slot = 0; slot < w->fresh_slot; slot++) {
+        memset(session_memory(server, worker, slot), 0, CHAT_SESSION_BYTES);
+    }
+}
+
 static void worker_reset(struct server *server, uint32_t worker)
 {
     struct server_worker *w = &server->workers[worker];
@@ -145,7 +160,9 @@ static void worker_reset(struct server *server, uint32_t worker)
     config.reserved_until_ms = server->reserved_ms;
     if (w->chat != NULL) {
         memset(w->chat, 0, chat_size(&config));
+        sessions_clear(server, worker);
     }
+    config.sessions = session_memory(server, worker, 0);
     w->chat = chat_init(w->memory, &config);
     w->armed_ns = SIM_NEVER;
     w->connected = 0;
@@ -339,7 +356,7 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
     } else {
         config.records_max = 1;
         config.flights_max = GATEWAY_FLIGHTS_MAX;
-        config.unacked_max = GATEWAY_FLIGHTS_MAX + slot_count / 8;
+        config.unacked_max = GATEWAY_FLIGHTS_MAX + slot_count / 16;
         config.pages_max = 1;
     }
     config.reserve_ms = plan->run.contents ? 1000 : 0;
@@ -367,8 +384,9 @@ static size_t calls_bytes(const struct server *server)
     return ((server->flights_max + 1) * sizeof(struct server_call) + 63) / 64 * 64;
 }
 
-/* A worker's core, calls, commits and slots lie side by side, on small pages: there is room for all
- * the connections that a server may have, and what is not used costs nothing. */
+/* A worker's core, calls, commits and slots lie side by side; sessions come behind those of all
+ * workers: there is room for all the connections that a server may have, and what is not used is
+ * not resident. */
 static size_t server_worker_bytes(const struct server *server, uint32_t slot_count)
 {
     size_t bytes = chat_size(&server->config) + calls_bytes(server) +
@@ -395,12 +413,16 @@ struct server *server_create(struct world *world, enum infra_class class, uint32
     server->load_milli = 1000;
     uint32_t slot_count = slots_of(plan, class);
     server->config = core_config(plan, class, slot_count);
+    server->config.sessions = server; /* Not in the core's own: worker_reset() says where. */
+    server->config.sessions_step = worker_count;
     server->flights_max = server->config.flights_max;
     server->producer = kafka_producer_create(world);
     size_t each = server_worker_bytes(server, slot_count);
-    server->memory_bytes = each * server->worker_count;
-    server->memory = pages_allocate_sparse(server->memory_bytes);
+    size_t sessions = (size_t)slot_count * CHAT_SESSION_BYTES;
+    server->memory_bytes = (each + sessions) * server->worker_count;
+    server->memory = pages_allocate(server->memory_bytes);
     CHECK(server->producer != NULL && server->memory != NULL);
+    server->sessions = server->memory + each * server->worker_count;
     for (uint32_t i = 0; i < server->worker_count; i++) {
         struct server_worker *w = &server->workers[i];
         w->slot_count = slot_count;
@@ -436,9 +458,11 @@ uint64_t server_memory_bytes(const struct plan *plan, enum infra_class class)
 {
     uint32_t slot_count = slots_of(plan, class);
     struct server server = {.config = core_config(plan, class, slot_count)};
+    server.config.sessions = &server;
     server.flights_max = server.config.flights_max;
     uint64_t workers = class == CLASS_GATEWAY ? plan->gateway.cores : plan->fanout.cores;
-    return workers * server_worker_bytes(&server, slot_count);
+    size_t sessions = (size_t)slot_count * CHAT_SESSION_BYTES;
+    return workers * (server_worker_bytes(&server, slot_count) + sessions);
 }
 
 void server_start(struct server *server, struct sim *sim)

@@ -84,7 +84,8 @@ struct server {
     struct server_scratch **scratch; /* One a thread, the world's. */
     struct kafka_producer *producer;
     struct chat_config config;
-    char *memory; /* Of all workers. */
+    char *memory;   /* Of all workers. */
+    char *sessions; /* In it. */
     size_t memory_bytes;
     uint64_t backlog_ns;            /* Longest wait for a worker seen in the measured time. */
     struct server_worker workers[]; /* At a place that is known without reading anything. */
