@@ -236,15 +236,18 @@ enum chat_op {
     STORE_RESERVE,      /* This machine's core may mint ids up to time `position` (ms). */
     STORE_DEVICE,       /* `device` is a device of `user`. Idempotent. */
     /* READ */
-    READ_RECEIPT, /* entries[0]: id, user = sender, channel of (entry.id, entry.user); or
-                     MISSING. */
-    READ_HISTORY, /* Up to `count` entries of the channel with id < entry.id, newest first. */
-    READ_MEMBER,  /* members[0] of (channel, user); or MISSING. */
-    READ_MEMBERS, /* Up to CHAT_PAGE_MAX members of entry.channel, by user id, above `user`;
-                     `value`: how many there are in all. Puts them into the cache. */
-    READ_DEVICES, /* locations: `device` alone set, of `user`; MISSING where none. */
-    READ_UNACKED, /* Up to `count` messages for `user` with id > entry.id, by id, that
-                     `device` has not acknowledged and that have not expired. */
+    READ_RECEIPT,  /* entries[0]: id, user = sender, channel of (entry.id, entry.user); or
+                      MISSING. */
+    READ_HISTORY,  /* Up to `count` entries of the channel with id < entry.id, newest first. */
+    READ_MEMBER,   /* members[0] of (channel, user); or MISSING. */
+    READ_MEMBERS,  /* Up to CHAT_PAGE_MAX members of entry.channel, by user id, above `user`;
+                      `value`: how many there are in all. Puts them into the cache. */
+    READ_DEVICES,  /* locations: `device` alone set, of `user`; MISSING where none. */
+    READ_RECEIPTS, /* entries[0]: of the receipts of messages that `user` sent and that have not
+                      expired, the first above (entry.id, entry.user) by message and recipient:
+                      DELIVERED or READ, whatever he has told. None: count 0. */
+    READ_UNACKED,  /* Up to `count` messages for `user` with id > entry.id, by id, that
+                      `device` has not acknowledged and that have not expired. */
     /* CACHE: atomic for one user */
     CACHE_REGISTER,   /* `device` of `user` is at conn_id here, draining. locations[0]: its inbox,
                          and where it was before (gateway, conn_id; 0 if nowhere). */
@@ -255,11 +258,13 @@ enum chat_op {
                          of the user: then again with effects->locations `count` from `first`
                          naming the devices, which makes their inboxes, fresh. */
     CACHE_REBUILD,    /* entry to the inbox of `device` alone, if not in it; locations[0]. With
-                         entry.kind 0: the rebuilding is complete, no longer fresh. */
+                         entry.kind 0: the rebuilding is complete, no longer fresh. MISSING if the
+                         generation is no more that of `position`. */
     CACHE_INBOX,      /* Up to CHAT_DRAIN_MAX entries of the inbox of `device` above `position`.
-                         `value`: the last position in the inbox. */
+                         `value`: the last position in the inbox. MISSING while it is fresh: then
+                         REGISTER says so. */
     CACHE_LIVE,       /* Nothing stands behind `position`? Then the device is live (pushes need no
-                         look into the inbox): OK. Else EXISTS. */
+                         look into the inbox): OK. Else EXISTS. MISSING while it is fresh. */
     CACHE_TRIM,       /* Delete from the inbox of `device` up to `position`. Not answered. */
     CACHE_LOCATE,     /* locations of the devices of `user` that are online. Hybrid groups. */
     CACHE_MEMBERS,    /* As READ_MEMBERS, from the cache; MISSING if it has none. */
@@ -277,7 +282,7 @@ struct chat_effect {
     uint64_t token;   /* 0: not answered. */
     uint64_t conn_id; /* SEND, DROP, ROUTE, REGISTER, UNREGISTER, LIVE. */
     uint64_t user;
-    uint64_t position; /* INBOX, LIVE, TRIM, RESERVE. COMMIT: the record's offset. */
+    uint64_t position; /* REBUILD, INBOX, LIVE, TRIM, RESERVE. COMMIT: the record's offset. */
     uint32_t device;
     uint32_t gateway; /* ROUTE. */
     int32_t err;      /* DROP. */

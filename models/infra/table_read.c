@@ -116,6 +116,45 @@ static struct chat_entry message_of(const struct table *table, const struct rece
     return rows->messages[at];
 }
 
+/* How far a recipient has got, by all his devices: 0, not at all. */
+static uint8_t row_kind(const struct receipt_row *row)
+{
+    uint8_t kind = row->ack_count == 0 ? 0 : ENTRY_DELIVERED;
+    for (uint32_t i = 0; i < row->ack_count; i++) {
+        kind = row->acks[i].read_ms != 0 ? ENTRY_READ : kind;
+    }
+    return kind;
+}
+
+static bool is_above(const struct chat_entry *entry, uint64_t id, uint64_t user)
+{
+    return entry->id > id || (entry->id == id && entry->user > user);
+}
+
+/* The first receipt behind (entry.id, entry.user). */
+static void read_receipts(const struct table *table, const struct chat_effect *effect,
+                          uint64_t now_ms, struct table_reply *reply)
+{
+    struct chat_entry first = {.id = CHAT_NEVER, .user = CHAT_NEVER};
+    for (const struct user_rows *rows = table->users; rows != NULL; rows = rows->hh.next) {
+        uint32_t at = table_receipt_at(rows, effect->entry.id);
+        for (; at < rows->receipt_count && rows->receipts[at].id <= first.id; at++) {
+            const struct receipt_row *row = &rows->receipts[at];
+            const struct chat_entry entry = {
+                .id = row->id, .user = rows->user, .channel = row->channel, .kind = row_kind(row)};
+            bool told = row->sender == effect->user && rows->user != effect->user &&
+                        entry.kind != 0 && snowflake_ms(row->id) + table->config.expiry_ms > now_ms;
+            if (told && is_above(&entry, effect->entry.id, effect->entry.user) &&
+                is_above(&first, entry.id, entry.user)) {
+                first = entry;
+            }
+        }
+    }
+    if (first.kind != 0) {
+        reply->entries[reply->entry_count++] = first;
+    }
+}
+
 static void read_unacked(const struct table *table, const struct chat_effect *effect,
                          uint64_t now_ms, struct table_reply *reply)
 {
@@ -160,6 +199,9 @@ void table_read(const struct table *table, const struct chat_effect *effect, uin
         break;
     case READ_DEVICES:
         read_devices(table, effect, reply);
+        break;
+    case READ_RECEIPTS:
+        read_receipts(table, effect, now_ms, reply);
         break;
     case READ_UNACKED:
         read_unacked(table, effect, now_ms, reply);
@@ -238,6 +280,22 @@ static void merge_unacked(const struct chat_effect *effect, struct table_reply *
     into->entry_count = kept;
 }
 
+/* Each answer is complete up to its row, so the lower of two rows is the first; of one receipt the
+ * one that tells more. */
+static void merge_receipts(struct table_reply *into, const struct table_reply *from)
+{
+    struct chat_entry *a = &into->entries[0];
+    const struct chat_entry *b = &from->entries[0];
+    if (from->entry_count == 0) {
+        return;
+    }
+    bool same = into->entry_count > 0 && a->id == b->id && a->user == b->user;
+    if (into->entry_count == 0 || (same ? b->kind > a->kind : is_above(a, b->id, b->user))) {
+        *a = *b;
+    }
+    into->entry_count = 1;
+}
+
 static struct chat_member member_merge(const struct chat_member *a, const struct chat_member *b)
 {
     struct chat_member member = *a;
@@ -298,6 +356,9 @@ void table_merge(const struct chat_effect *effect, struct table_reply *into,
     case READ_RECEIPT:
     case READ_HISTORY:
         merge_entries(effect, into, from);
+        break;
+    case READ_RECEIPTS:
+        merge_receipts(into, from);
         break;
     case READ_UNACKED:
         merge_unacked(effect, into, from);

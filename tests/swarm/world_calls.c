@@ -262,10 +262,10 @@ static void publish(struct world *world, struct call *call)
 static const char *op_name(const struct chat_effect *effect)
 {
     static const char *const names[] = {
-        "-",       "CLAIM",    "MESSAGE",    "ROWS",    "RECEIPT", "MEMBER",  "CURSOR",
-        "RESERVE", "DEVICE",   "receipt",    "history", "member",  "members", "devices",
-        "unacked", "REGISTER", "UNREGISTER", "APPEND",  "REBUILD", "INBOX",   "LIVE",
-        "TRIM",    "LOCATE",   "MEMBERS",    "MEMBER?", "FORGET"};
+        "-",        "CLAIM",   "MESSAGE",  "ROWS",       "RECEIPT", "MEMBER",  "CURSOR",
+        "RESERVE",  "DEVICE",  "receipt",  "history",    "member",  "members", "devices",
+        "receipts", "unacked", "REGISTER", "UNREGISTER", "APPEND",  "REBUILD", "INBOX",
+        "LIVE",     "TRIM",    "LOCATE",   "MEMBERS",    "MEMBER?", "FORGET"};
     return effect->kind == CHAT_FX_PUBLISH ? "PUBLISH"
            : effect->kind == CHAT_FX_PUSH  ? "PUSH"
            : effect->op < CHAT_OPS         ? names[effect->op]
