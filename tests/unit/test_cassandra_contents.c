@@ -344,6 +344,8 @@ static void check_unacked(uint32_t nodes, bool one_down, uint64_t cpu_ns)
         unacked.entry.id = i == 0 ? 0 : message_id(i - 1);
         bed_call(bed, i % 2 * 2, 6 * SECOND + i * 10 * MS, 200 + i, 1, unacked);
         bed_call(bed, i % 2 * 2, 10 * SECOND + i * 10 * MS, 300 + i, 2, unacked);
+        struct call receipts = by_user(READ_RECEIPTS, i + 1);
+        bed_call(bed, i % 2 * 2, 14 * SECOND + i * 10 * MS, 400 + i, 1, receipts);
     }
     sim_run(bed->sim, 20 * SECOND);
     for (uint32_t i = 0; i < 40; i++) {
@@ -357,11 +359,19 @@ static void check_unacked(uint32_t nodes, bool one_down, uint64_t cpu_ns)
         assert_int_equal(first->row.kind, ENTRY_MESSAGE);
         assert_int_equal(first->row.size_bytes, 160);
         assert_int_equal(second->ids[0], message_id(i));
+        const struct answer *receipt = &bed->answers[400 + i]; /* Of those that were acked. */
+        assert_int_equal(receipt->err, CHAT_OK);
+        assert_int_equal(receipt->row_count, i % 2 == 0);
+        if (i % 2 == 0) {
+            assert_int_equal(receipt->ids[0], message_id(i));
+            assert_int_equal(receipt->row.kind, ENTRY_DELIVERED);
+            assert_int_equal(receipt->row.user, 50);
+        }
     }
     bed_free(bed);
 }
 
-static void test_unacked_messages_are_found_wherever_they_lie(void **state)
+static void test_messages_and_receipts_are_found_wherever_they_lie(void **state)
 {
     (void)state;
     check_unacked(3, false, 200000);
@@ -413,7 +423,7 @@ int main(void)
         cmocka_unit_test(test_what_was_accepted_survives_in_the_commit_log),
         cmocka_unit_test(test_a_retry_after_the_answer_is_told_the_same),
         cmocka_unit_test(test_rows_come_as_runs),
-        cmocka_unit_test(test_unacked_messages_are_found_wherever_they_lie),
+        cmocka_unit_test(test_messages_and_receipts_are_found_wherever_they_lie),
         cmocka_unit_test(test_results_do_not_depend_on_the_scheduler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
