@@ -98,7 +98,8 @@ static void send_call(struct chat *chat, struct flight *flight)
                              flight);
         if (is_message(flight) && !chat_is_group(flight->entry.channel)) {
             uint64_t other = channel_other(flight->entry.channel, sender);
-            effect->user = other == sender ? 0 : other;
+            /* A note to oneself is for one's other devices, if there can be any. */
+            effect->user = other == sender && flight->entry.alone ? 0 : other;
         }
         break;
     case SEND_PUBLISH:

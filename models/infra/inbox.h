@@ -94,10 +94,13 @@ void inbox_destroy(struct inbox *inbox);
  * Time is the shard's own wall clock and should not run backwards. On an error nothing has changed:
  *
  *   CHAT_ERR_MISSING  APPEND: no device of the user is known, and none was named.
- *                     REBUILD, INBOX: no such device. LIVE: it is not registered at that
- * connection. REGISTER: counted mode has no such device. MEMBERS, MEMBER: not cached, or not in the
- * cached list. CHAT_ERR_EXISTS   LIVE: something stands behind the position. CHAT_ERR_FAILED   The
- * memory limit is reached, or the user has devices_max devices.
+ *                     REBUILD: no such device, or the position is of another generation.
+ *                     INBOX: no such device, or it is fresh. LIVE: likewise, or it is not
+ *                     registered at that connection.
+ *                     REGISTER: counted mode has no such device.
+ *                     MEMBERS, MEMBER: not cached, or not in the cached list.
+ *   CHAT_ERR_EXISTS   LIVE: something stands behind the position.
+ *   CHAT_ERR_FAILED   The memory limit is reached, or the user has devices_max devices.
  */
 void inbox_apply(struct inbox *inbox, uint32_t gateway, const struct chat_effect *effect,
                  const struct chat_effects *effects, uint64_t now_ms, struct inbox_reply *reply);

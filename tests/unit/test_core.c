@@ -217,6 +217,42 @@ static void test_the_newest_connection_replaces_the_older(void **state)
     bench_destroy(bench);
 }
 
+/* Messages, then receipts of one's own: none is known to have been told. */
+static void test_an_inbox_that_was_lost_is_rebuilt_from_the_store(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    open_as(bench, TRANSPORT_WEBSOCKET, 0);
+    const struct chat_location here = {
+        .user = ALICE, .device = 1, .position = AT(0), .trimmed = AT(0), .fresh = true};
+    answer_registered(bench, &here);
+    carry_on(bench, 1); /* STORE_DEVICE */
+    const struct chat_entry found[] = {
+        {.kind = ENTRY_MESSAGE, .id = 50, .user = BOB, .channel = chat_pair(ALICE, BOB)},
+        {.kind = ENTRY_READ, .id = 40, .user = BOB, .channel = chat_pair(ALICE, BOB)},
+        {.kind = ENTRY_DELIVERED, .id = 40, .user = 3, .channel = GROUP},
+    };
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct chat_effect *read =
+            expect(bench, CHAT_FX_READ, i == 0 ? READ_UNACKED : READ_RECEIPTS);
+        assert_true(read->entry.id == (i == 2 ? 40 : 0) && read->entry.user == (i == 2 ? BOB : 0));
+        step(bench,
+             (struct chat_event){
+                 .kind = CHAT_EV_DONE, .token = read->token, .entries = &found[i], .count = 1});
+        const struct chat_effect *rebuild = expect(bench, CHAT_FX_CACHE, CACHE_REBUILD);
+        assert_memory_equal(&rebuild->entry, &found[i], sizeof found[i]);
+        assert_true(rebuild->user == ALICE && rebuild->position == AT(0));
+        carry_on(bench, 1 + (i == 0)); /* There is no more to be read of the kind. */
+    }
+    assert_int_equal(expect(bench, CHAT_FX_READ, READ_RECEIPTS)->entry.user, 3);
+    carry_on(bench, 1);
+    assert_int_equal(expect(bench, CHAT_FX_CACHE, CACHE_REBUILD)->entry.kind, 0);
+    done(bench, expect(bench, CHAT_FX_CACHE, CACHE_REBUILD)->token, CHAT_ERR_MISSING);
+    expect(bench, CHAT_FX_CACHE, CACHE_REGISTER); /* Another generation has begun: from the top. */
+    bench_destroy(bench);
+}
+
 static void test_a_hole_is_filled_from_the_inbox(void **state)
 {
     (void)state;
@@ -271,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_a_sender_is_alone_only_where_nobody_can_have_two_devices),
         cmocka_unit_test(test_what_is_routed_while_it_drains_is_not_stranded),
         cmocka_unit_test(test_the_newest_connection_replaces_the_older),
+        cmocka_unit_test(test_an_inbox_that_was_lost_is_rebuilt_from_the_store),
         cmocka_unit_test(test_a_hole_is_filled_from_the_inbox),
         cmocka_unit_test(test_the_inbox_is_trimmed_after_the_receipt_is_kept_and_told),
     };
