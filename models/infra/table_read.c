@@ -78,40 +78,52 @@ static void read_devices(const struct table *table, const struct chat_effect *ef
     }
 }
 
-static bool ack_of(const struct receipt_row *row, uint32_t device)
+/* When the device acknowledged it; 0: it has not. */
+static uint64_t ack_ms(const struct receipt_row *row, uint32_t device)
 {
     for (uint32_t i = 0; i < row->ack_count; i++) {
-        if (row->acks[i].device == device) {
-            return true;
+        const struct ack *ack = &row->acks[i];
+        if (ack->device == device) {
+            return ack->delivered_ms != 0 ? ack->delivered_ms : ack->read_ms;
         }
     }
-    return false;
+    return 0;
 }
 
+static uint64_t ack_latest_ms(const struct user_rows *rows, uint32_t device)
+{
+    uint64_t latest_ms = 0;
+    for (uint32_t i = 0; i < rows->receipt_count; i++) {
+        uint64_t at_ms = ack_ms(&rows->receipts[i], device);
+        latest_ms = at_ms > latest_ms ? at_ms : latest_ms;
+    }
+    return latest_ms;
+}
+
+/* Acknowledged, and the sender knows. */
 static bool row_acked(const struct table *table, const struct user_rows *rows, uint32_t at,
                       uint32_t device)
 {
     const struct receipt_row *row = &rows->receipts[at];
-    if (ack_of(row, device)) {
-        return true;
-    }
+    uint64_t at_ms = ack_ms(row, device);
     for (uint32_t i = at + 1; table->config.watermark && i < rows->receipt_count; i++) {
         const struct receipt_row *later = &rows->receipts[i];
-        if (later->channel.first == row->channel.first &&
-            later->channel.second == row->channel.second && ack_of(later, device)) {
-            return true;
+        if (at_ms == 0 && later->channel.first == row->channel.first &&
+            later->channel.second == row->channel.second) {
+            at_ms = ack_ms(later, device);
         }
     }
-    return false;
+    bool own = row->sender == rows->user;
+    return at_ms != 0 && (own || at_ms + table->config.unsure_ms <= ack_latest_ms(rows, device));
 }
 
 /* The message of a receipt row; kind 0 where this replica does not have it. */
-static struct chat_entry message_of(const struct table *table, const struct receipt_row *row)
+static struct chat_entry message_of(const struct table *table, const struct chat_entry *row)
 {
     const struct channel_rows *rows = table_channel(table, row->channel);
     uint32_t at = rows == NULL ? 0 : table_message_at(rows, row->id);
     if (rows == NULL || at == rows->message_count || rows->messages[at].id != row->id) {
-        return (struct chat_entry){.id = row->id, .user = row->sender, .channel = row->channel};
+        return *row;
     }
     return rows->messages[at];
 }
@@ -170,7 +182,9 @@ static void read_unacked(const struct table *table, const struct chat_effect *ef
         if (expired || row_acked(table, rows, at, effect->device)) {
             reply->acked[reply->acked_count++] = row->id;
         } else {
-            reply->entries[reply->entry_count++] = message_of(table, row);
+            const struct chat_entry wanted = {
+                .id = row->id, .user = row->sender, .channel = row->channel};
+            reply->entries[reply->entry_count++] = message_of(table, &wanted);
         }
     }
 }
@@ -393,6 +407,17 @@ uint64_t table_finish(const struct chat_effect *effect, struct table_reply *repl
     return on ? reply->upto : 0;
 }
 
+/* One replica may have the row alone, and another the message alone. */
+static void messages_find(const struct table *const *tables, uint32_t count,
+                          struct table_reply *reply)
+{
+    for (uint32_t i = 0; i < reply->entry_count; i++) {
+        for (uint32_t k = 0; k < count && reply->entries[i].kind == 0; k++) {
+            reply->entries[i] = message_of(tables[k], &reply->entries[i]);
+        }
+    }
+}
+
 void table_quorum_read(const struct table *const *tables, uint32_t count,
                        const struct chat_effect *effect, uint64_t now_ms, struct table_reply *reply)
 {
@@ -404,6 +429,9 @@ void table_quorum_read(const struct table *const *tables, uint32_t count,
             struct table_reply other;
             table_read(tables[i], &again, now_ms, &other);
             table_merge(&again, reply, &other);
+        }
+        if (again.op == READ_UNACKED) {
+            messages_find(tables, count, reply);
         }
         again.entry.id = table_finish(&again, reply);
     } while (again.entry.id != 0);

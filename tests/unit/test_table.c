@@ -21,6 +21,7 @@
 static struct table *create(void)
 {
     struct table_config config = table_config_default();
+    config.unsure_ms = 0;
     struct table *table = table_create(&config);
     EXPECT(table != NULL);
     return table;
@@ -110,6 +111,48 @@ static void test_unacked_is_by_device_and_in_order_of_id(void)
     table_quorum_read((const struct table *const[]){table}, 1, &ask, NOW_MS + (1ull << 40), &reply);
     EXPECT(reply.entry_count == 0); /* Expired. */
     table_destroy(table);
+}
+
+/* The gateway of the latest acknowledgement may have died before the sender was told; not so that
+ * of one a minute before. */
+static void test_the_latest_acknowledgements_are_not_sure(void)
+{
+    struct table_config config = table_config_default();
+    struct table *table = table_create(&config);
+    for (uint64_t id = 50; id < 53; id++) {
+        struct chat_effect put = message(id, 1, 2);
+        put.entry.device = 1;
+        struct chat_effect ack = receipt(id, 1, 2, 7, ENTRY_DELIVERED);
+        table_store(table, &put, NULL, NOW_MS);
+        table_store(table, &ack, NULL, NOW_MS + (id - 50) * 40000);
+    }
+    struct chat_effect ask = read_of(READ_UNACKED, 2);
+    ask.device = 7;
+    ask.count = 9;
+    EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 2);
+    EXPECT(reply.entries[0].id == 51 && reply.entries[1].id == 52);
+    ask.user = 1; /* Of its own nobody is told. */
+    ask.device = 1;
+    EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 0);
+    table_destroy(table);
+}
+
+/* A quorum of each was written, and no replica asked has both. */
+static void test_a_row_finds_its_message_at_another_replica(void)
+{
+    struct table *tables[2] = {create(), create()};
+    struct chat_effect put = message(50, 1, 2);
+    put.user = 0; /* The message alone. */
+    table_store(tables[0], &put, NULL, NOW_MS);
+    struct chat_effect row = receipt(50, 1, 2, 8, ENTRY_READ); /* Makes the row. */
+    table_store(tables[1], &row, NULL, NOW_MS);
+    struct chat_effect ask = read_of(READ_UNACKED, 2);
+    ask.device = 7;
+    ask.count = 1;
+    table_quorum_read((const struct table *const *)tables, 2, &ask, NOW_MS, &reply);
+    EXPECT(reply.entry_count == 1 && reply.entries[0].kind == ENTRY_MESSAGE);
+    table_destroy(tables[0]);
+    table_destroy(tables[1]);
 }
 
 /* Message by message and recipient by recipient, each with the most that any of his devices said.
@@ -252,6 +295,7 @@ static void test_by_watermark_a_receipt_covers_what_came_before_in_its_channel(v
 {
     struct table_config config = table_config_default();
     config.watermark = true;
+    config.unsure_ms = 0;
     struct table *table = table_create(&config);
     struct chat_effect puts[] = {message(50, 1, 2), message(51, 3, 2), message(52, 1, 2),
                                  receipt(52, 1, 2, 7, ENTRY_DELIVERED)};
@@ -426,6 +470,8 @@ int main(void)
 {
     test_a_receipt_finds_its_message();
     test_unacked_is_by_device_and_in_order_of_id();
+    test_the_latest_acknowledgements_are_not_sure();
+    test_a_row_finds_its_message_at_another_replica();
     test_receipts_of_ones_own_messages_are_found_one_after_another();
     test_history_pages_backwards();
     test_membership_is_by_id_whatever_the_order_of_the_writes();
