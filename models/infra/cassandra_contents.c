@@ -50,6 +50,7 @@ bool contents_create(struct cassandra *node)
     struct table_config config = {
         .expiry_ms = plan->core.inbox_ttl_ns / 1000000,
         .claim_ttl_ms = plan->core.claim_ttl_ns / 1000000,
+        .unsure_ms = 60000,
         .watermark = plan->core.receipts == PLAN_RECEIPTS_WATERMARK,
     };
     struct contents *contents = calloc(1, sizeof *contents);
