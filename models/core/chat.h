@@ -130,8 +130,9 @@ struct chat_member {
 enum chat_frame_kind {
     FRAME_MSG = 1,   /* Both ways: a message. */
     FRAME_ACK,       /* To the sender: it is durable, and this is its id. */
-    FRAME_DELIVERED, /* From a device: it is here. */
-    FRAME_READ,      /* From a device: it was seen. */
+    FRAME_DELIVERED, /* From a device: it is here. Of each MSG with a position, as they come: so
+                        what was sent over this connection before is here, too. */
+    FRAME_READ,      /* From a device: it was seen, perhaps long ago. */
     FRAME_RECEIPT,   /* To the sender's devices: who has got how far. */
     FRAME_ERROR,     /* To a device: which frame was refused, and why. */
     FRAME_HISTORY,   /* From a device: a page of a channel before `msg_id` (0: the newest). */
@@ -195,7 +196,9 @@ struct chat_event {
     uint64_t since;   /* OPEN of a poll: the cursor. RESUME: the last position sent. */
     uint64_t token;   /* DONE. */
     uint64_t offset;  /* RECORD: the host's name for it, returned by COMMIT. */
-    uint64_t value;   /* DONE: by op. */
+    uint64_t value;   /* DONE: by op. OPEN, RESUME: which connection of its device this is, by the
+                         device's own count, below 2^32: one that registers late does not replace a
+                         later one. 0 from a host that does not know: the last to register wins. */
     uint32_t device_id;
     uint8_t transport;                     /* enum chat_transport: OPEN, RESUME. */
     uint32_t count;                        /* How many of the next, for DONE of READ and CACHE. */
@@ -246,11 +249,15 @@ enum chat_op {
     READ_RECEIPTS, /* entries[0]: of the receipts of messages that `user` sent and that have not
                       expired, the first above (entry.id, entry.user) by message and recipient:
                       DELIVERED or READ, whatever he has told. None: count 0. */
-    READ_UNACKED,  /* Up to `count` messages for `user` with id > entry.id, by id, that
-                      `device` has not acknowledged and that have not expired. */
+    READ_UNACKED,  /* Up to `count` messages for `user` with id > entry.id, by id, that have not
+                      expired and that `device` has not acknowledged; and those of others that it
+                      did acknowledge, in the minute before its latest acknowledgement: if its
+                      gateway died then, their senders may not have been told. More of those do no
+                      harm. */
     /* CACHE: atomic for one user */
     CACHE_REGISTER,   /* `device` of `user` is at conn_id here, draining. locations[0]: its inbox,
-                         and where it was before (gateway, conn_id; 0 if nowhere). */
+                         and where it was before (gateway, conn_id; 0 if nowhere). EXISTS if one
+                         with a higher number than `position` has registered. */
     CACHE_UNREGISTER, /* ... is no longer at conn_id, if that is what it says. Not answered. */
     CACHE_APPEND,     /* entry to the inbox of every device of `user` but `device` (0: none
                          excepted); locations: each of them that is online or, with `pushed`
@@ -282,7 +289,8 @@ struct chat_effect {
     uint64_t token;   /* 0: not answered. */
     uint64_t conn_id; /* SEND, DROP, ROUTE, REGISTER, UNREGISTER, LIVE. */
     uint64_t user;
-    uint64_t position; /* REBUILD, INBOX, LIVE, TRIM, RESERVE. COMMIT: the record's offset. */
+    uint64_t position; /* REBUILD, INBOX, LIVE, TRIM, RESERVE. REGISTER: which connection of its
+                          device. COMMIT: the record's offset. */
     uint32_t device;
     uint32_t gateway; /* ROUTE. */
     int32_t err;      /* DROP. */

@@ -50,7 +50,7 @@ static void drain_call(struct chat *chat, struct flight *flight, struct session 
     case DRAIN_REGISTER:
         session->state = SESSION_OPENING;
         session->flags &= (uint8_t) ~(SESSION_LOST | SESSION_MORE);
-        cache_call(chat, flight, session, CACHE_REGISTER);
+        cache_call(chat, flight, session, CACHE_REGISTER)->position = session->number;
         break;
     case DRAIN_DEVICE:
         effect = effect_call(chat, CHAT_FX_STORE, STORE_DEVICE, flight);
@@ -136,12 +136,9 @@ void drain_start(struct chat *chat, struct session *session, uint64_t since, boo
     }
     struct flight *flight = drain_flight(chat, session);
     if (flight == NULL) {
-        struct chat_effect *effect = effect_add(chat, CHAT_FX_DROP);
-        effect->conn_id = session_conn(chat, session);
-        effect->err = CHAT_ERR_FULL;
         chat->refused++;
         /* A session that was registered and can't go on is better off starting anew. */
-        session_end(chat, session, session->state != SESSION_OPENING);
+        session_drop(chat, session, CHAT_ERR_FULL, session->state != SESSION_OPENING);
         return;
     }
     flight->drain.since = since;
@@ -234,6 +231,11 @@ static void kick(struct chat *chat, const struct chat_location *to)
 static void on_registered(struct chat *chat, struct flight *flight, struct session *session,
                           const struct chat_event *event)
 {
+    if (event->err == CHAT_ERR_EXISTS) { /* By a later connection, which this one must not kick. */
+        drain_finish(chat, flight, session);
+        session_drop(chat, session, CHAT_ERR_REPLACED, false);
+        return;
+    }
     CHECK(event->count >= 1);
     const struct chat_location *here = &event->locations[0];
     bool replaced = here->conn_id != 0 && !(here->gateway == chat->config.gateway &&

@@ -216,7 +216,9 @@ static void receipt_begin(struct chat *chat, const struct session *session, stru
     flight->entry.channel = u->channel;
     flight->receipt.sender = u->sender;
     flight->receipt.live = u->live;
-    unacked_storing(chat, session, u);
+    if (flight->entry.kind == ENTRY_DELIVERED) { /* A READ may be of what came long before. */
+        unacked_storing(chat, session, u);
+    }
     receipt_go(chat, flight, RECEIPT_STORE);
 }
 
@@ -239,7 +241,9 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
     if (open != NULL) {
         open->entry.id = frame->msg_id;
         open->receipt.again = 1;
-        unacked_storing(chat, session, u);
+        if (kind == ENTRY_DELIVERED) {
+            unacked_storing(chat, session, u);
+        }
         return;
     }
     struct flight *flight = receipt_take(chat, session, frame->msg_id, kind, frame->text);
@@ -334,10 +338,10 @@ static void receipt_finish(struct chat *chat, struct flight *flight)
         }
         return;
     }
-    if (session != NULL) {
+    bool read = flight->entry.kind == ENTRY_READ;
+    if (session != NULL && !read) {
         session_trim(chat, session, unacked_done(chat, session, flight->entry.id));
     }
-    bool read = flight->entry.kind == ENTRY_READ;
     if (session != NULL && session->state == SESSION_POSTING && read) {
         struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
         effect->conn_id = session_conn(chat, session);

@@ -56,10 +56,10 @@ struct session {
     uint32_t device;
     uint32_t unacked_head;
     uint32_t unacked_tail;
-    uint32_t work_head; /* Sends and receipts under way, in order. */
-    uint32_t work_tail;
-    uint32_t drain; /* The flight that registers, drains or fills a gap. */
-    uint32_t ahead; /* Bit i: position sent + 2 + i was sent already. */
+    uint32_t work_head; /* Under way: receipts, then the rest in order. */
+    uint32_t number;    /* Which connection of its device. */
+    uint32_t drain;     /* The flight that registers, drains or fills a gap. */
+    uint32_t ahead;     /* Bit i: position sent + 2 + i was sent already. */
     uint8_t state;
     uint8_t transport;
     uint8_t flags;
@@ -248,6 +248,8 @@ uint32_t session_asked(struct chat *chat, const struct session *session);
 void session_work_add(struct chat *chat, struct session *session, struct flight *flight);
 void session_work_remove(struct chat *chat, struct flight *flight);
 void session_end(struct chat *chat, struct session *session, bool unregister);
+/* ... and tells the host to close its connection. */
+void session_drop(struct chat *chat, struct session *session, enum chat_err err, bool unregister);
 /* Sends an entry on, unless the device has too much unacknowledged; false: it was not sent. */
 bool session_send(struct chat *chat, struct session *session, const struct chat_entry *entry);
 /* Moves `sent` past a position that went out, out of order or not. */

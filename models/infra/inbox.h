@@ -99,7 +99,8 @@ void inbox_destroy(struct inbox *inbox);
  *                     registered at that connection.
  *                     REGISTER: counted mode has no such device.
  *                     MEMBERS, MEMBER: not cached, or not in the cached list.
- *   CHAT_ERR_EXISTS   LIVE: something stands behind the position.
+ *   CHAT_ERR_EXISTS   LIVE: something stands behind the position. REGISTER: contents mode, a later
+ *                     connection of the device has registered.
  *   CHAT_ERR_FAILED   The memory limit is reached, or the user has devices_max devices.
  */
 void inbox_apply(struct inbox *inbox, uint32_t gateway, const struct chat_effect *effect,
@@ -113,9 +114,8 @@ bool inbox_owns(const struct inbox *inbox, uint64_t user);
 
 /* The gateway is alive and renews all it holds. The answer is a stamp: while it stays the same,
  * nothing was lost; when it differs from the one before (the gateway came too late, the shard was
- * lost or failed over or, in contents mode, another connection took an entry over: perhaps an older
- * one, whose REGISTER was late), the host asks inbox_holds() for each of its connections and says
- * CHAT_EV_LOST where the answer is no. */
+ * lost or failed over or, in contents mode, another connection took an entry over), the host asks
+ * inbox_holds() for each of its connections and says CHAT_EV_LOST where the answer is no. */
 uint64_t inbox_refresh(struct inbox *inbox, uint32_t gateway, uint64_t now_ms);
 
 /* The gateway has started anew: what it registered before is gone. */

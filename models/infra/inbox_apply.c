@@ -46,6 +46,13 @@ static void on_register(struct inbox *inbox, uint32_t gateway, const struct chat
         reply->err = inbox->config.contents ? CHAT_ERR_FAILED : CHAT_ERR_MISSING;
         return;
     }
+    if (found.device != NULL) {
+        if (effect->position < found.device->number) {
+            reply->err = CHAT_ERR_EXISTS;
+            return;
+        }
+        found.device->number = (uint32_t)effect->position;
+    }
     inbox_expire(inbox, &found, now_ms);
     struct chat_location *here = reply_location(inbox, reply, effect->user, &found, now_ms);
     if (here->conn_id == effect->conn_id && here->gateway == gateway) {

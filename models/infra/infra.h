@@ -166,7 +166,7 @@ struct record {
 struct uplink {
     uint64_t conn_id;  /* OPEN: the client's transport in the low bits. */
     uint64_t msg_id;   /* FRAME: chat_frame.msg_id. OPEN: `since`. */
-    uint64_t position; /* PONG. */
+    uint64_t position; /* PONG. OPEN: which connection of its device. */
     uint32_t first;
     uint32_t second;
     uint32_t client; /* Index in its population. */

@@ -125,10 +125,7 @@ void call_start(struct world *world, struct node *node, const struct chat_effect
         execute_silently(world, node, effect, delay_ns);
         answer_only(world, node, effect, CHAT_ERR_UNKNOWN, delay_ns + TIMEOUT_MS * MS);
     } else if (fault(world, FAULT_REQUEST, 20)) {
-        /* A REGISTER that arrives after that of a newer connection takes its place: see README.md.
-         */
-        bool registers = effect->kind == CHAT_FX_CACHE && effect->op == CACHE_REGISTER;
-        if (!registers && chance(world, 500)) {
+        if (chance(world, 500)) {
             execute_silently(world, node, effect,
                              delay_ns + (TIMEOUT_MS + below(world, 2000)) * MS);
         }

@@ -217,6 +217,25 @@ static void test_the_newest_connection_replaces_the_older(void **state)
     bench_destroy(bench);
 }
 
+static void test_an_older_connection_that_registers_late_is_dropped(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    step(bench, (struct chat_event){.kind = CHAT_EV_OPEN,
+                                    .conn_id = CONN(0),
+                                    .user_id = ALICE,
+                                    .device_id = 1,
+                                    .value = 12});
+    assert_int_equal(expect(bench, CHAT_FX_CACHE, CACHE_REGISTER)->position, 12);
+    done(bench, expect(bench, CHAT_FX_CACHE, CACHE_REGISTER)->token, CHAT_ERR_EXISTS);
+    assert_int_equal(expect(bench, CHAT_FX_DROP, 0)->err, CHAT_ERR_REPLACED);
+    assert_int_equal(bench->effects.count, 1); /* It kicks nobody. */
+    assert_int_equal(chat_counts(bench->chat).flights, 0);
+    assert_int_equal(chat_counts(bench->chat).sessions, 0);
+    bench_destroy(bench);
+}
+
 /* Messages, then receipts of one's own: none is known to have been told. */
 static void test_an_inbox_that_was_lost_is_rebuilt_from_the_store(void **state)
 {
@@ -307,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_a_sender_is_alone_only_where_nobody_can_have_two_devices),
         cmocka_unit_test(test_what_is_routed_while_it_drains_is_not_stranded),
         cmocka_unit_test(test_the_newest_connection_replaces_the_older),
+        cmocka_unit_test(test_an_older_connection_that_registers_late_is_dropped),
         cmocka_unit_test(test_an_inbox_that_was_lost_is_rebuilt_from_the_store),
         cmocka_unit_test(test_a_hole_is_filled_from_the_inbox),
         cmocka_unit_test(test_the_inbox_is_trimmed_after_the_receipt_is_kept_and_told),

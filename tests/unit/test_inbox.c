@@ -140,6 +140,21 @@ static void test_unregister_by_an_older_connection_changes_nothing(void)
     inbox_destroy(bench.inbox);
 }
 
+/* Its REGISTER was on the way for long: whoever came after it, and perhaps went, stays. */
+static void test_an_older_connection_registers_in_vain(void)
+{
+    struct bench bench = {.inbox = create(true, 8), .now_ms = 1};
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 12, 77) == CHAT_OK);
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 11, 66) == CHAT_ERR_EXISTS);
+    EXPECT(inbox_holds(bench.inbox, 5, 1, 0, 77, 2));
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 12, 77) == CHAT_OK); /* Again. */
+    at_position(&bench, CACHE_UNREGISTER, 5, 1, 0, 77);
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 11, 66) == CHAT_ERR_EXISTS);
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 13, 88) == CHAT_OK);
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 2, 1, 99) == CHAT_OK); /* Another device. */
+    inbox_destroy(bench.inbox);
+}
+
 static void test_presence_lives_as_long_as_its_gateway_and_the_dead_stay_dead(void)
 {
     struct bench bench = {.inbox = create(true, 8), .now_ms = 1000};
@@ -462,6 +477,7 @@ int main(void)
     test_an_unknown_user_is_missing_until_devices_are_named();
     test_a_wake_up_is_asked_for_once_until_the_device_registers();
     test_unregister_by_an_older_connection_changes_nothing();
+    test_an_older_connection_registers_in_vain();
     test_presence_lives_as_long_as_its_gateway_and_the_dead_stay_dead();
     test_live_says_whether_anything_stands_behind();
     test_entries_expire_by_their_own_age();
