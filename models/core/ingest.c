@@ -9,7 +9,13 @@
  * takes the winner's id and stores and publishes under it, which changes nothing that was done
  * before. The ack leaves in the step that learns of PUBLISH, so it means: persisted and published.
  * One sender's messages to a channel go one after another, so that they are published in order.
- * A change of membership takes the same way without a claim: storing it twice is harmless. */
+ * A change of membership takes the same way without a claim: storing it twice is harmless. What
+ * lies before it in the channel's log must be below it by id, too, whatever the clocks say; so it
+ * asks for the newest message and for the member's row, and is minted above both. With the ack
+ * nobody goes by the old list any more.
+ *
+ *   ... MEMBER --> NEWEST --> ROW --> STORE --> FORGET --> PUBLISH --> ack
+ */
 #include "models/core/state.h"
 
 #define NO_ID_NS 20000000u
@@ -18,10 +24,13 @@ enum send_stage {
     SEND_QUEUED,
     SEND_MEMBER,
     SEND_MEMBER_STORE,
-    SEND_EMPTY, /* JOIN oneself: allowed where nobody is a member yet. */
+    SEND_EMPTY,  /* JOIN oneself: allowed where nobody is a member yet. */
+    SEND_NEWEST, /* A change of membership: the channel's newest message. */
+    SEND_ROW,    /* ... and what was last said of this member. */
     SEND_NO_ID,
     SEND_CLAIM,
     SEND_STORE,
+    SEND_FORGET, /* A change of membership: the cached list. */
     SEND_PUBLISH,
 };
 
@@ -86,6 +95,14 @@ static void send_call(struct chat *chat, struct flight *flight)
                               flight->stage == SEND_EMPTY ? READ_MEMBERS : READ_MEMBER, flight);
         effect->user = flight->stage == SEND_EMPTY ? 0 : sender;
         break;
+    case SEND_NEWEST:
+        effect = effect_call(chat, CHAT_FX_READ, READ_HISTORY, flight);
+        effect->entry.id = CHAT_NEVER;
+        effect->count = 1;
+        break;
+    case SEND_ROW:
+        effect_call(chat, CHAT_FX_READ, READ_MEMBER, flight)->user = flight->entry.user;
+        break;
     case SEND_CLAIM:
         effect = effect_call(chat, CHAT_FX_STORE, STORE_CLAIM, flight);
         effect->user = sender;
@@ -101,6 +118,9 @@ static void send_call(struct chat *chat, struct flight *flight)
             /* A note to oneself is for one's other devices, if there can be any. */
             effect->user = other == sender && flight->entry.alone ? 0 : other;
         }
+        break;
+    case SEND_FORGET:
+        effect_call(chat, CHAT_FX_CACHE, CACHE_FORGET, flight);
         break;
     case SEND_PUBLISH:
         effect = effect_add(chat, CHAT_FX_PUBLISH);
@@ -296,6 +316,21 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
     }
 }
 
+static void mint_above(struct flight *flight, uint64_t id)
+{
+    flight->send.after = id != CHAT_NEVER && id > flight->send.after ? id : flight->send.after;
+}
+
+/* Who sent it may do so. */
+static void send_admit(struct chat *chat, struct flight *flight)
+{
+    if (is_message(flight)) {
+        send_mint(chat, flight);
+    } else {
+        send_go(chat, flight, SEND_NEWEST);
+    }
+}
+
 static void on_member(struct chat *chat, struct flight *flight, const struct chat_event *event)
 {
     bool member = event->err == CHAT_OK && event->count > 0 &&
@@ -305,12 +340,13 @@ static void on_member(struct chat *chat, struct flight *flight, const struct cha
         flight->entry.kind == ENTRY_JOINED && flight->entry.user == flight->send.sender;
     if (flight->stage == SEND_EMPTY) {
         if (event->count == 0) {
-            send_mint(chat, flight);
+            send_admit(chat, flight);
         } else {
             send_refuse(chat, flight, CHAT_ERR_FORBIDDEN);
         }
     } else if (member) {
-        send_mint(chat, flight);
+        mint_above(flight, event->members[0].joined);
+        send_admit(chat, flight);
     } else if (event->err == CHAT_ERR_MISSING && flight->stage == SEND_MEMBER) {
         send_go(chat, flight, SEND_MEMBER_STORE);
     } else if (joining_oneself) {
@@ -336,6 +372,15 @@ void ingest_on_done(struct chat *chat, struct flight *flight, const struct chat_
     case SEND_EMPTY:
         on_member(chat, flight, event);
         break;
+    case SEND_NEWEST:
+        mint_above(flight, event->count > 0 ? event->entries[0].id : 0);
+        send_go(chat, flight, SEND_ROW);
+        break;
+    case SEND_ROW:
+        mint_above(flight, event->count > 0 ? event->members[0].joined : 0);
+        mint_above(flight, event->count > 0 ? event->members[0].left : 0);
+        send_mint(chat, flight);
+        break;
     case SEND_CLAIM:
         if (event->err == CHAT_ERR_EXISTS) {
             CHECK(event->value != 0);
@@ -345,6 +390,9 @@ void ingest_on_done(struct chat *chat, struct flight *flight, const struct chat_
         send_go(chat, flight, SEND_STORE);
         break;
     case SEND_STORE:
+        send_go(chat, flight, is_message(flight) ? SEND_PUBLISH : SEND_FORGET);
+        break;
+    case SEND_FORGET:
         send_go(chat, flight, SEND_PUBLISH);
         break;
     case SEND_PUBLISH:

@@ -387,7 +387,7 @@ void session_trim(struct chat *chat, struct session *session, uint64_t confirmed
         return;
     }
     session->trimmed = confirmed;
-    if (confirmed == session->sent && (session->flags & SESSION_UNCONFIRMED) != 0) {
+    if (confirmed == session->sent && session->ahead == 0) {
         session->flags &= (uint8_t)~SESSION_UNCONFIRMED;
     }
     struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);

@@ -163,6 +163,51 @@ static void test_a_sender_is_alone_only_where_nobody_can_have_two_devices(void *
     }
 }
 
+/* Whatever the clock says, it stands behind what its channel's log has before it. */
+static void test_a_change_of_membership_is_above_all_that_came_before(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, 0);
+    const struct chat_frame join = {
+        .kind = FRAME_JOIN, .channel = GROUP, .user_id = BOB, .client_key = 1};
+    say(bench, 0, &join);
+    uint64_t soon = (bench->wall_ms + 2000 - 1700000000000u) << 22;
+    const struct chat_member alice = {ALICE, soon - 9, CHAT_NEVER};
+    const struct chat_member bob = {BOB, soon - 5, soon + 7};
+    const struct chat_entry newest = {.kind = ENTRY_MESSAGE, .id = soon};
+    step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                    .token = expect(bench, CHAT_FX_CACHE, CACHE_MEMBER)->token,
+                                    .members = &alice,
+                                    .count = 1});
+    assert_true(expect(bench, CHAT_FX_READ, READ_HISTORY)->entry.id == CHAT_NEVER);
+    step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                    .token = expect(bench, CHAT_FX_READ, READ_HISTORY)->token,
+                                    .entries = &newest,
+                                    .count = 1});
+    assert_int_equal(expect(bench, CHAT_FX_READ, READ_MEMBER)->user, BOB);
+    step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                    .token = expect(bench, CHAT_FX_READ, READ_MEMBER)->token,
+                                    .members = &bob,
+                                    .count = 1});
+    assert_true(expect(bench, CHAT_FX_STORE, STORE_MEMBER)->entry.id > soon + 7);
+    carry_on(bench, 1);
+    expect(bench, CHAT_FX_CACHE, CACHE_FORGET); /* Before the ack: then the old list is gone. */
+    carry_on(bench, 1);
+    expect(bench, CHAT_FX_PUBLISH, 0);
+    carry_on(bench, 1);
+    assert_int_equal(sent(bench, FRAME_ACK, 0)->status, FRAME_JOIN);
+    write_to(bench, 0, GROUP, 2); /* A member writes above its own joining. */
+    const struct chat_member late = {ALICE, soon + ((uint64_t)1000 << 22), CHAT_NEVER};
+    step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                    .token = expect(bench, CHAT_FX_CACHE, CACHE_MEMBER)->token,
+                                    .members = &late,
+                                    .count = 1});
+    assert_true(expect(bench, CHAT_FX_STORE, STORE_CLAIM)->entry.id > late.joined);
+    bench_destroy(bench);
+}
+
 /* -- Connecting ---------------------------------------------------------------------------------
  */
 
@@ -324,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_ids_rise_though_the_clock_steps_back),
         cmocka_unit_test(test_a_full_table_is_answered_busy),
         cmocka_unit_test(test_a_sender_is_alone_only_where_nobody_can_have_two_devices),
+        cmocka_unit_test(test_a_change_of_membership_is_above_all_that_came_before),
         cmocka_unit_test(test_what_is_routed_while_it_drains_is_not_stranded),
         cmocka_unit_test(test_the_newest_connection_replaces_the_older),
         cmocka_unit_test(test_an_older_connection_that_registers_late_is_dropped),

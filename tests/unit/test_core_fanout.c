@@ -104,6 +104,27 @@ static void test_a_watermark_stands_for_one_sender_and_what_was_sent_before(void
     bench_destroy(bench);
 }
 
+/* What was sent beyond a hole is still asked after when all before the hole is confirmed. */
+static void test_a_receipt_sent_ahead_is_asked_after(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, AT(1));
+    route(bench, ENTRY_DELIVERED, 40, AT(2));
+    route(bench, ENTRY_DELIVERED, 42, AT(4));
+    const struct chat_frame pong = {.kind = FRAME_PONG, .position = AT(2)};
+    say(bench, 0, &pong);
+    assert_int_equal(trimmed(bench)->position, AT(2));
+    route(bench, ENTRY_MESSAGE, 50, AT(3));
+    say_of(bench, FRAME_DELIVERED, 50);
+    carry_on(bench, 2);
+    assert_int_equal(trimmed(bench)->position, AT(3));
+    wait_for(bench, CHAT_FX_SEND, 0);
+    assert_int_equal(sent(bench, FRAME_PING, 0)->position, AT(4));
+    bench_destroy(bench);
+}
+
 /* It may be said again on a new connection, before what that one sends has arrived. */
 static void test_a_read_says_nothing_of_what_was_sent(void **state)
 {
@@ -310,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_a_delivered_that_finds_no_room_is_stored_later),
         cmocka_unit_test(test_a_receipt_comes_from_a_recipient_only),
         cmocka_unit_test(test_a_watermark_stands_for_one_sender_and_what_was_sent_before),
+        cmocka_unit_test(test_a_receipt_sent_ahead_is_asked_after),
         cmocka_unit_test(test_a_read_says_nothing_of_what_was_sent),
         cmocka_unit_test(test_a_device_is_told_which_of_its_reads_are_durable),
         cmocka_unit_test(test_a_long_poll_is_held_and_woken),
