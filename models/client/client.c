@@ -93,6 +93,7 @@ static void transmit(const struct client *client, const struct client_config *co
         struct client_effect *effect = effect_add(effects, CLIENT_FX_TRANSMIT);
         effect->seq = seq;
         effect->frame.kind = FRAME_MSG;
+        effect->frame.status = seq > client->acked + 1;
         effect->frame.client_key = seq;
         effect->frame.msg_id = client->seen;
     }

@@ -44,6 +44,7 @@
 #define CHAT_PAGE_MAX 512u  /* Members in one answer of a member list. */
 #define CHAT_DRAIN_MAX 32u  /* Inbox entries or history rows in one answer. */
 #define CHAT_DEVICES_MAX 8u /* Devices of one user. */
+#define CHAT_SENDS_MAX 24u  /* Messages of one connection under way, at most. */
 #define CHAT_NEVER UINT64_MAX
 
 struct chat; /* Opaque. chat_size() bytes from the host, aligned to 64. */
@@ -149,7 +150,10 @@ struct chat_frame {
     uint8_t kind;
     uint8_t status;   /* RECEIPT: FRAME_DELIVERED or FRAME_READ. ACK: FRAME_MSG, _JOIN, _LEAVE,
                          and _READ of a POST, which has no other way to learn that it is durable.
-                         END of a poll: 1 if it found something. */
+                         END of a poll: 1 if it found something. MSG from a device: 1 while an
+                         earlier one of its own is neither acked nor refused for good. Once one is
+                         refused for now, all such are, until the device begins again with its
+                         oldest: so they stay in order. */
     uint8_t type;     /* MSG. */
     uint8_t again;    /* MSG to a device: it may have been sent before. */
     int32_t err;      /* ERROR: a negative enum chat_err. */
@@ -322,7 +326,7 @@ struct chat_config {
     uint32_t flights_max;       /* Operations under way: sends, receipts, fan-outs, drains. */
     uint32_t unacked_max;       /* Messages sent to devices and not yet acknowledged. */
     uint32_t records_max;       /* Records taken from the log and not yet committed. */
-    uint32_t session_sends_max; /* Messages of one connection under way. */
+    uint32_t session_sends_max; /* Messages of one connection under way: <= CHAT_SENDS_MAX. */
     enum chat_receipts receipts;
     uint32_t reserve_ms; /* How far ahead STORE_RESERVE asks; 0: the host does without. */
     uint32_t pages_max;  /* Member lists being worked through. */

@@ -9,10 +9,11 @@
  * takes the winner's id and stores and publishes under it, which changes nothing that was done
  * before. The ack leaves in the step that learns of PUBLISH, so it means: persisted and published.
  * One sender's messages to a channel go one after another, so that they are published in order.
- * A change of membership takes the same way without a claim: storing it twice is harmless. What
- * lies before it in the channel's log must be below it by id, too, whatever the clocks say; so it
- * asks for the newest message and for the member's row, and is minted above both. With the ack
- * nobody goes by the old list any more.
+ * What waits behind one that is refused for now is refused too, and so is what comes until the
+ * device begins again with its oldest: SESSION_SHUT. A change of membership takes the same way
+ * without a claim: storing it twice is harmless. What lies before it in the channel's log must be
+ * below it by id, too, whatever the clocks say; so it asks for the newest message and for the
+ * member's row, and is minted above both. With the ack nobody goes by the old list any more.
  *
  *   ... MEMBER --> NEWEST --> ROW --> STORE --> FORGET --> PUBLISH --> ack
  */
@@ -162,28 +163,42 @@ static void release(struct chat *chat, struct chat_blob text, struct chat_blob c
     effect->client_id = client_id;
 }
 
+static void send_end(struct chat *chat, struct flight *flight)
+{
+    release(chat, flight->entry.text, flight->send.client_id);
+    session_work_remove(chat, flight);
+    flight_free(chat, flight);
+}
+
+/* The next message of the session that waits to be sent to that channel; NULL: none. */
+static struct flight *queued(struct chat *chat, const struct session *session,
+                             struct chat_channel channel)
+{
+    for (uint32_t at = session->work_head; at != NONE; at = flight_at(chat, at)->next) {
+        struct flight *flight = flight_at(chat, at);
+        if (flight->kind == FLIGHT_SEND && flight->stage == SEND_QUEUED &&
+            channel_equal(flight->entry.channel, channel)) {
+            return flight;
+        }
+    }
+    return NULL;
+}
+
 /* Takes the flight out of its session and lets the next message to that channel begin. */
 static void send_finish(struct chat *chat, struct flight *flight)
 {
     struct session *session = session_of(chat, flight);
     struct chat_channel channel = flight->entry.channel;
-    release(chat, flight->entry.text, flight->send.client_id);
-    session_work_remove(chat, flight);
-    flight_free(chat, flight);
-    for (uint32_t at = session == NULL ? NONE : session->work_head; at != NONE;) {
-        struct flight *next = flight_at(chat, at);
-        at = next->next;
-        if (next->kind == FLIGHT_SEND && next->stage == SEND_QUEUED &&
-            channel_equal(next->entry.channel, channel)) {
-            send_begin(chat, next);
-            return;
-        }
+    send_end(chat, flight);
+    struct flight *next = session == NULL ? NULL : queued(chat, session, channel);
+    if (next != NULL) {
+        send_begin(chat, next);
     }
 }
 
-static void send_refuse(struct chat *chat, struct flight *flight, enum chat_err err)
+static void refuse_one(struct chat *chat, struct flight *flight, enum chat_err err)
 {
-    struct session *session = session_of(chat, flight);
+    const struct session *session = session_of(chat, flight);
     if (session != NULL) {
         struct chat_frame frame = {
             .kind = (uint8_t)(is_message(flight)                   ? FRAME_MSG
@@ -195,7 +210,25 @@ static void send_refuse(struct chat *chat, struct flight *flight, enum chat_err 
         };
         effect_error(chat, session_conn(chat, session), err, &frame);
     }
-    send_finish(chat, flight);
+}
+
+static void send_refuse(struct chat *chat, struct flight *flight, enum chat_err err)
+{
+    struct session *session = session_of(chat, flight);
+    struct chat_channel channel = flight->entry.channel;
+    refuse_one(chat, flight, err);
+    if (session == NULL || err == CHAT_ERR_FORBIDDEN) {
+        send_finish(chat, flight);
+        return;
+    }
+    session->flags |= SESSION_SHUT;
+    while (flight != NULL) {
+        send_end(chat, flight);
+        flight = queued(chat, session, channel);
+        if (flight != NULL) {
+            refuse_one(chat, flight, CHAT_ERR_BUSY);
+        }
+    }
 }
 
 static void send_mint(struct chat *chat, struct flight *flight)
@@ -277,6 +310,11 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
     bool wait = false;
     uint64_t conn_id = session_conn(chat, session);
     enum chat_err err = frame_check(session, frame);
+    if (frame->kind == FRAME_MSG && frame->status == 0) {
+        session->flags &= (uint8_t)~SESSION_SHUT;
+    } else if (frame->kind == FRAME_MSG && (session->flags & SESSION_SHUT) != 0) {
+        err = err == CHAT_OK ? CHAT_ERR_BUSY : err;
+    }
     if (err == CHAT_OK && send_repeats(chat, session, frame, &wait)) {
         release(chat, frame->text, frame->client_id);
         return;
@@ -287,6 +325,7 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
     }
     if (flight == NULL) {
         err = err == CHAT_OK ? CHAT_ERR_BUSY : err;
+        session->flags |= err == CHAT_ERR_BUSY && frame->kind == FRAME_MSG ? SESSION_SHUT : 0;
         chat->refused++;
         effect_error(chat, conn_id, err, frame);
         release(chat, frame->text, frame->client_id);

@@ -45,7 +45,8 @@ enum session_flag {
     SESSION_UNCONFIRMED = 4, /* A receipt was sent that nothing has confirmed. */
     SESSION_AGED = 8,        /* ... and a sweep has passed since. */
     SESSION_QUIET = 32,      /* Nothing was routed here since the last sweep. */
-    SESSION_LOST = 16,       /* Its presence vanished while it drained: register again. */
+    SESSION_SHUT = 64, /* A message was refused for now: those behind it have to wait for it. */
+    SESSION_LOST = 16, /* Its presence vanished while it drained: register again. */
 };
 
 struct session {

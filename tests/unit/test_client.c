@@ -102,9 +102,13 @@ static void test_the_window_holds_back_and_opens_with_the_oldest_ack(void)
     hear(&bench, ack(1, 101));
     EXPECT(count_of(CLIENT_FX_ACKED) == 1 && count_of(CLIENT_FX_TRANSMIT) == 1);
     EXPECT(effects.list[1].seq == 3 && effects.list[1].frame.client_key == 3);
+    EXPECT(effects.list[1].frame.status == 0); /* None of its own before it is under way. */
+    step(&bench, CLIENT_EV_WRITE);
+    EXPECT(count_of(CLIENT_FX_TRANSMIT) == 1 && effects.list[0].frame.status == 1);
+    hear(&bench, ack(4, 104));
     EXPECT(effects.list[1].frame.msg_id == 102); /* "after" the highest id seen. */
     hear(&bench, ack(1, 101));
-    hear(&bench, ack(4, 104)); /* Never written. */
+    hear(&bench, ack(5, 105)); /* Never written. */
     EXPECT(effects.count == 0 && bench.client.acked == 2);
 }
 

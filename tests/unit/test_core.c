@@ -81,6 +81,31 @@ static void test_messages_to_one_channel_go_one_after_another(void **state)
     bench_destroy(bench);
 }
 
+static void test_what_is_behind_a_refused_message_waits_for_it(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    config.send_tries_max = 0;
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, 0);
+    write_to(bench, 0, chat_pair(ALICE, BOB), 1);
+    uint64_t first = expect(bench, CHAT_FX_STORE, STORE_CLAIM)->token;
+    write_behind(bench, 0, chat_pair(ALICE, BOB), 2);
+    done(bench, first, CHAT_ERR_FAILED);
+    assert_int_equal(sent(bench, FRAME_ERROR, 0)->err, CHAT_ERR_UNAVAILABLE);
+    assert_int_equal(sent(bench, FRAME_ERROR, 1)->err, CHAT_ERR_BUSY); /* It had waited. */
+    assert_int_equal(sent(bench, FRAME_ERROR, 1)->client_key, 2);
+    write_behind(bench, 0, chat_pair(ALICE, BOB), 3); /* It was under way to here. */
+    assert_int_equal(sent(bench, FRAME_ERROR, 0)->err, CHAT_ERR_BUSY);
+    assert_int_equal(chat_counts(bench->chat).flights, 0);
+    for (uint64_t key = 1; key <= 3; key++) { /* The device begins again. */
+        (key == 1 ? write_to : write_behind)(bench, 0, chat_pair(ALICE, BOB), key);
+        assert_null(sent(bench, FRAME_ERROR, 0));
+    }
+    assert_int_equal(chat_counts(bench->chat).flights, 3);
+    bench_destroy(bench);
+}
+
 static void test_who_is_no_member_is_forbidden(void **state)
 {
     (void)state;
@@ -365,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_the_loser_of_a_claim_takes_the_winners_id),
         cmocka_unit_test(test_unknown_is_tried_again_with_the_same_id_and_a_new_token),
         cmocka_unit_test(test_messages_to_one_channel_go_one_after_another),
+        cmocka_unit_test(test_what_is_behind_a_refused_message_waits_for_it),
         cmocka_unit_test(test_who_is_no_member_is_forbidden),
         cmocka_unit_test(test_ids_rise_though_the_clock_steps_back),
         cmocka_unit_test(test_a_full_table_is_answered_busy),
