@@ -343,9 +343,9 @@ static void on_receipt(const struct client *client, struct client_memory *memory
 }
 
 static void on_end(const struct client_config *config, const struct client *client,
-                   struct client_effects *effects)
+                   const struct chat_frame *frame, struct client_effects *effects)
 {
-    if (config->transport == TRANSPORT_LONG_POLL) {
+    if (config->transport == TRANSPORT_LONG_POLL || frame->status == 2) {
         poll_now(client, effects);
     } else if (config->transport == TRANSPORT_POLL) {
         effect_add(effects, CLIENT_FX_POLL_LATER)->delay_ns = config->poll_interval_ns;
@@ -395,7 +395,7 @@ static void on_frame(struct client *client, const struct client_config *config,
         client->position = frame->position;
     }
     if (frame->kind == FRAME_END) {
-        on_end(config, client, effects);
+        on_end(config, client, frame, effects);
     }
 }
 

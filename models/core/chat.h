@@ -150,7 +150,8 @@ struct chat_frame {
     uint8_t kind;
     uint8_t status;   /* RECEIPT: FRAME_DELIVERED or FRAME_READ. ACK: FRAME_MSG, _JOIN, _LEAVE,
                          and _READ of a POST, which has no other way to learn that it is durable.
-                         END of a poll: 1 if it found something. MSG from a device: 1 while an
+                         END of a poll: 1 if it found something, 2 if there is more, so that the
+                         device asks again at once. MSG from a device: 1 while an
                          earlier one of its own is neither acked nor refused for good. Once one is
                          refused for now, all such are, until the device begins again with its
                          oldest: so they stay in order. */

@@ -328,11 +328,11 @@ static void on_inbox_poll(struct chat *chat, struct flight *flight, struct sessi
         session_passed(session, event->value);
     }
     bool more = i == event->count && session->sent < event->value;
-    /* A page that was mostly acknowledged by `since` is no answer to wait an interval for. */
+    /* A page that was mostly acknowledged by `since` is no answer yet. */
     if (more && flight->drain.found < CHAT_DRAIN_MAX / 2) {
         drain_go(chat, flight, session, DRAIN_INBOX);
     } else if (flight->drain.found > 0 || session->transport == TRANSPORT_POLL) {
-        bool found = flight->drain.found > 0;
+        uint8_t found = more ? 2 : flight->drain.found > 0;
         drain_finish(chat, flight, session);
         session_answer(chat, session, found);
     } else {
@@ -455,7 +455,7 @@ void drain_on_timer(struct chat *chat, struct flight *flight)
     CHECK(session != NULL); /* Its end would have abandoned the flight. */
     if (flight->stage == DRAIN_HOLD) {
         drain_finish(chat, flight, session);
-        session_answer(chat, session, false);
+        session_answer(chat, session, 0);
     } else if (flight->stage == DRAIN_GAP || flight->stage == DRAIN_WAIT) {
         drain_go(chat, flight, session, DRAIN_INBOX);
     } else {

@@ -193,7 +193,7 @@ void session_drop(struct chat *chat, struct session *session, enum chat_err err,
     session_end(chat, session, unregister);
 }
 
-void session_answer(struct chat *chat, struct session *session, bool found)
+void session_answer(struct chat *chat, struct session *session, uint8_t found)
 {
     struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
     effect->conn_id = session_conn(chat, session);
@@ -327,7 +327,7 @@ static void on_entry_holding(struct chat *chat, struct session *session,
     bool sent = session_send(chat, session, entry);
     CHECK(sent);
     session_passed(session, entry->position);
-    session_answer(chat, session, true);
+    session_answer(chat, session, 1);
 }
 
 void session_on_routed(struct chat *chat, const struct chat_event *event)

@@ -260,8 +260,8 @@ void session_sweep(struct chat *chat);
 /* Asks the device what has arrived there, and tells it which of its READs are durable. */
 void session_ping(struct chat *chat, struct session *session);
 
-/* Answers a poll, which `found` something or nothing, and ends its session. */
-void session_answer(struct chat *chat, struct session *session, bool found);
+/* Answers a poll, and ends its session: 0, it found nothing; 1, something; 2, and there is more. */
+void session_answer(struct chat *chat, struct session *session, uint8_t found);
 
 /* drain.c */
 /* The flight of this session that had no effect outstanding, if any, is given up. */

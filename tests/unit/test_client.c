@@ -272,6 +272,8 @@ static void test_a_poll_asks_since_its_cursor_and_acknowledges_by_it(void)
     EXPECT(effects.list[0].delay_ns == bench.config.poll_interval_ns);
     step(&bench, CLIENT_EV_POLL_DUE);
     EXPECT(count_of(CLIENT_FX_POLL) == 1 && effects.list[0].frame.position == 9);
+    hear(&bench, (struct chat_frame){.kind = FRAME_END, .position = 9, .status = 2});
+    EXPECT(count_of(CLIENT_FX_POLL) == 1); /* There is more. */
     step(&bench, CLIENT_EV_FAILED);
     EXPECT(count_of(CLIENT_FX_POLL_LATER) == 1 && bench.client.state == CLIENT_ONLINE);
     bench = bench_of(TRANSPORT_LONG_POLL, 1);

@@ -228,6 +228,23 @@ static void test_a_poll_acknowledges_what_it_names(void **state)
     bench_destroy(bench);
 }
 
+/* Else a busy device, that asks once in an interval, would fall behind for ever. */
+static void test_a_poll_that_is_full_says_so(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    struct chat_entry entries[CHAT_DRAIN_MAX];
+    for (uint32_t i = 0; i < CHAT_DRAIN_MAX; i++) {
+        entries[i] = (struct chat_entry){
+            .kind = ENTRY_MESSAGE, .id = 50 + i, .user = BOB, .position = AT(1 + i)};
+    }
+    open_as(bench, TRANSPORT_POLL, 0);
+    answer_inbox(bench, entries, CHAT_DRAIN_MAX, AT(CHAT_DRAIN_MAX + 1));
+    assert_int_equal(sent(bench, FRAME_END, 0)->status, 2);
+    bench_destroy(bench);
+}
+
 static void test_a_read_that_is_posted_is_answered_when_it_is_durable(void **state)
 {
     (void)state;
@@ -337,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_a_long_poll_is_held_and_woken),
         cmocka_unit_test(test_a_held_poll_is_answered_when_its_time_is_up),
         cmocka_unit_test(test_a_poll_acknowledges_what_it_names),
+        cmocka_unit_test(test_a_poll_that_is_full_says_so),
         cmocka_unit_test(test_a_read_that_is_posted_is_answered_when_it_is_durable),
         cmocka_unit_test(test_a_group_of_500_is_499_deliveries_after_their_rows),
         cmocka_unit_test(test_a_hybrid_group_reaches_those_online_and_keeps_nothing),
