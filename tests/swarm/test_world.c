@@ -67,6 +67,7 @@ static const uint32_t mixtures[] = {
     FAULT_LINK | FAULT_NODE | FAULT_FLUSH | FAULT_FAILOVER,
     FAULT_REQUEST | FAULT_LINK | FAULT_LAPSE | FAULT_POLLS,
     FAULT_CLOCK | FAULT_MEMBER | FAULT_REPLICA,
+    FAULT_ROUTE | FAULT_FAILOVER,
 };
 
 static uint64_t run_class(const char *program, uint64_t first, uint64_t count, uint32_t faults)
