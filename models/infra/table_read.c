@@ -106,14 +106,15 @@ static bool row_acked(const struct table *table, const struct user_rows *rows, u
 {
     const struct receipt_row *row = &rows->receipts[at];
     uint64_t at_ms = ack_ms(row, device);
-    for (uint32_t i = at + 1; table->config.watermark && i < rows->receipt_count; i++) {
+    bool own = row->sender == rows->user; /* The device may have sent the later one itself. */
+    for (uint32_t i = at + 1; table->config.watermark && !own && i < rows->receipt_count; i++) {
         const struct receipt_row *later = &rows->receipts[i];
-        if (at_ms == 0 && later->channel.first == row->channel.first &&
+        if (at_ms == 0 && later->sender == row->sender &&
+            later->channel.first == row->channel.first &&
             later->channel.second == row->channel.second) {
             at_ms = ack_ms(later, device);
         }
     }
-    bool own = row->sender == rows->user;
     return at_ms != 0 && (own || at_ms + table->config.unsure_ms <= ack_latest_ms(rows, device));
 }
 

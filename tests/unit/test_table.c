@@ -306,6 +306,18 @@ static void test_by_watermark_a_receipt_covers_what_came_before_in_its_channel(v
     ask.device = 7;
     EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 1);
     EXPECT(reply.entries[0].id == 51);
+    for (uint32_t i = 0; i < 2;
+         i++) { /* In a group, one by another sender does not stand for it. */
+        puts[i].entry.id += 10;
+        puts[i].entry.channel = (struct chat_channel){900, 0};
+        table_store(table, &puts[i], NULL, NOW_MS);
+    }
+    puts[3].user = 3;
+    puts[3].entry.id = 61;
+    puts[3].entry.channel = puts[0].entry.channel;
+    table_store(table, &puts[3], NULL, NOW_MS);
+    EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 2);
+    EXPECT(reply.entries[1].id == 60);
     table_destroy(table);
 }
 
