@@ -107,6 +107,25 @@ static void unacked_storing(struct chat *chat, const struct session *session, st
     }
 }
 
+/* By watermark, a receipt that took in a later message settles the copies of the first, too, also
+ * those sent behind that one. Returns the highest position that they confirm, or `position`. */
+static uint64_t copies_done(struct chat *chat, const struct session *session, uint64_t position)
+{
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        struct unacked *u = &chat->unacked[at];
+        for (uint32_t i = session->unacked_head; u->state == UNACKED_STORING && i != at;) {
+            const struct unacked *first = &chat->unacked[i];
+            i = first->next;
+            if (first->id == u->id && first->state == UNACKED_DONE) {
+                uint64_t through = u->position - u->ahead;
+                u->state = UNACKED_DONE;
+                position = through > position ? through : position;
+            }
+        }
+    }
+    return position;
+}
+
 /* The receipt is durable, of all copies that it was said of. Returns up to which inbox position it
  * says that all is there. */
 static uint64_t unacked_done(struct chat *chat, const struct session *session, uint64_t id)
@@ -126,7 +145,8 @@ static uint64_t unacked_done(struct chat *chat, const struct session *session, u
         }
         last = u == last ? NULL : last;
     }
-    return position;
+    return chat->config.receipts == RECEIPTS_WATERMARK ? copies_done(chat, session, position)
+                                                       : position;
 }
 
 /* DELIVERED was said of this copy. True: its receipt is durable or on the way, by another copy. */

@@ -70,7 +70,8 @@ static const uint32_t mixtures[] = {
     FAULT_ROUTE | FAULT_FAILOVER,
 };
 
-static uint64_t run_class(const char *program, uint64_t first, uint64_t count, uint32_t faults)
+static uint64_t run_class(const char *program, uint64_t first, uint64_t count, uint32_t faults,
+                          bool watermark)
 {
     struct world_result sum = {0};
     uint64_t failed = 0;
@@ -78,13 +79,14 @@ static uint64_t run_class(const char *program, uint64_t first, uint64_t count, u
         struct world_options options = world_options_default(seed);
         options.faults = faults;
         options.trace = getenv("CHATSCALE_TRACE") != NULL;
-        options.watermark = getenv("CHATSCALE_WATERMARK") != NULL;
+        options.watermark = watermark;
         failed += !run_one(program, &options, &sum);
     }
-    printf("swarm 0x%04" PRIx32 ": %" PRIu64 " of %" PRIu64 " worlds failed; %" PRIu64
+    printf("swarm 0x%04" PRIx32 "%s: %" PRIu64 " of %" PRIu64 " worlds failed; %" PRIu64
            " messages, %" PRIu64 " showings (%" PRIu64 " owed), %" PRIu64 " steps, %" PRIu64
            " faults\n",
-           faults, failed, count, sum.sent, sum.shown, sum.owed, sum.steps, sum.faults);
+           faults, watermark ? " by watermark" : "", failed, count, sum.sent, sum.shown, sum.owed,
+           sum.steps, sum.faults);
     return failed;
 }
 
@@ -94,19 +96,21 @@ int main(int argc, char **argv)
     uint64_t usual = getenv("CHATSCALE_QUICK") != NULL ? SEEDS_QUICK : SEEDS_DEFAULT;
     uint64_t count = number(getenv("CHATSCALE_SEEDS"), usual);
     uint64_t failed = 0;
+    bool watermark = getenv("CHATSCALE_WATERMARK") != NULL;
     if (argc > 1) {
         uint32_t faults = (uint32_t)number(argc > 2 ? argv[2] : NULL, FAULT_ALL);
-        failed = run_class(argv[0], number(argv[1], 1), 1, faults);
+        failed = run_class(argv[0], number(argv[1], 1), 1, faults, watermark);
     } else if (getenv("CHATSCALE_FAULTS") != NULL) {
         uint32_t faults = (uint32_t)number(getenv("CHATSCALE_FAULTS"), FAULT_ALL);
-        failed = run_class(argv[0], first, count, faults);
+        failed = run_class(argv[0], first, count, faults, watermark);
     } else {
         for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-            failed += run_class(argv[0], first, count, kinds[i]);
+            failed += run_class(argv[0], first, count, kinds[i], watermark);
         }
         for (size_t i = 0; i < sizeof mixtures / sizeof mixtures[0]; i++) {
-            failed += run_class(argv[0], first, MIXED * count, mixtures[i]);
+            failed += run_class(argv[0], first, MIXED * count, mixtures[i], watermark);
         }
+        failed += run_class(argv[0], first, MIXED * count, FAULT_ALL, !watermark);
     }
     return failed == 0 ? 0 : 1;
 }

@@ -104,6 +104,29 @@ static void test_a_watermark_stands_for_one_sender_and_what_was_sent_before(void
     bench_destroy(bench);
 }
 
+/* The receipt of 50 took in 53, and is no longer found by its own id. */
+static void test_by_watermark_a_second_copy_is_settled_too(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    config.receipts = RECEIPTS_WATERMARK;
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, AT(1));
+    route(bench, ENTRY_MESSAGE, 50, AT(2));
+    route(bench, ENTRY_MESSAGE, 53, AT(3));
+    route(bench, ENTRY_MESSAGE, 50, AT(4));
+    say_of(bench, FRAME_DELIVERED, 50);
+    uint64_t store = expect(bench, CHAT_FX_STORE, STORE_RECEIPT)->token;
+    say_of(bench, FRAME_DELIVERED, 53);
+    say_of(bench, FRAME_DELIVERED, 50);
+    done(bench, store, CHAT_OK);
+    assert_int_equal(expect(bench, CHAT_FX_STORE, STORE_RECEIPT)->entry.id, 53);
+    carry_on(bench, 2);
+    assert_int_equal(trimmed(bench)->position, AT(4));
+    assert_int_equal(chat_counts(bench->chat).unacked, 0);
+    bench_destroy(bench);
+}
+
 /* What was sent beyond a hole is still asked after when all before the hole is confirmed. */
 static void test_a_receipt_sent_ahead_is_asked_after(void **state)
 {
@@ -348,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_a_delivered_that_finds_no_room_is_stored_later),
         cmocka_unit_test(test_a_receipt_comes_from_a_recipient_only),
         cmocka_unit_test(test_a_watermark_stands_for_one_sender_and_what_was_sent_before),
+        cmocka_unit_test(test_by_watermark_a_second_copy_is_settled_too),
         cmocka_unit_test(test_a_receipt_sent_ahead_is_asked_after),
         cmocka_unit_test(test_a_read_says_nothing_of_what_was_sent),
         cmocka_unit_test(test_a_device_is_told_which_of_its_reads_are_durable),
