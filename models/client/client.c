@@ -93,6 +93,7 @@ static void transmit(const struct client *client, const struct client_config *co
         struct client_effect *effect = effect_add(effects, CLIENT_FX_TRANSMIT);
         effect->seq = seq;
         effect->frame.kind = FRAME_MSG;
+        effect->frame.status = seq > client->acked + 1;
         effect->frame.client_key = seq;
         effect->frame.msg_id = client->seen;
     }
@@ -342,9 +343,9 @@ static void on_receipt(const struct client *client, struct client_memory *memory
 }
 
 static void on_end(const struct client_config *config, const struct client *client,
-                   struct client_effects *effects)
+                   const struct chat_frame *frame, struct client_effects *effects)
 {
-    if (config->transport == TRANSPORT_LONG_POLL) {
+    if (config->transport == TRANSPORT_LONG_POLL || frame->status == 2) {
         poll_now(client, effects);
     } else if (config->transport == TRANSPORT_POLL) {
         effect_add(effects, CLIENT_FX_POLL_LATER)->delay_ns = config->poll_interval_ns;
@@ -394,7 +395,7 @@ static void on_frame(struct client *client, const struct client_config *config,
         client->position = frame->position;
     }
     if (frame->kind == FRAME_END) {
-        on_end(config, client, effects);
+        on_end(config, client, frame, effects);
     }
 }
 

@@ -26,9 +26,9 @@
  * position never go back; every message that arrives is answered by DELIVERED, also a repeated
  * one, since the server repeats what it has not seen acknowledged.
  *
- * Order. A user's own messages to one channel reach the log in the order of seq as long as the
- * server refuses, with one message, also those after it. With window 1 the client itself sees to
- * it.
+ * Order. A user's own messages to one channel reach the log in the order of seq: one that has an
+ * earlier one unsettled says so by frame.status, and the server refuses, with one message, also
+ * those behind it. Polls need window 1: each of their requests may go another way.
  *
  * Without a struct client_memory a redelivery is told by its position alone, and a READ is said
  * once. With one (contents runs, the driver) it is told by message id, receipts that were seen are

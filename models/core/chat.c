@@ -60,6 +60,7 @@ struct chat *chat_init(void *memory, const struct chat_config *config)
     CHECK((uintptr_t)memory % 64 == 0);
     CHECK(config->flights_max > 4 * config->records_max / 3);
     CHECK(config->records_max > 0);
+    CHECK(config->session_sends_max <= CHAT_SENDS_MAX);
     CHECK(config->devices_max > 0 && config->devices_max <= CHAT_DEVICES_MAX);
     char *at = memory;
     struct chat *chat = memory;

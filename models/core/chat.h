@@ -44,6 +44,7 @@
 #define CHAT_PAGE_MAX 512u  /* Members in one answer of a member list. */
 #define CHAT_DRAIN_MAX 32u  /* Inbox entries or history rows in one answer. */
 #define CHAT_DEVICES_MAX 8u /* Devices of one user. */
+#define CHAT_SENDS_MAX 24u  /* Messages of one connection under way, at most. */
 #define CHAT_NEVER UINT64_MAX
 
 struct chat; /* Opaque. chat_size() bytes from the host, aligned to 64. */
@@ -130,8 +131,9 @@ struct chat_member {
 enum chat_frame_kind {
     FRAME_MSG = 1,   /* Both ways: a message. */
     FRAME_ACK,       /* To the sender: it is durable, and this is its id. */
-    FRAME_DELIVERED, /* From a device: it is here. */
-    FRAME_READ,      /* From a device: it was seen. */
+    FRAME_DELIVERED, /* From a device: it is here. Of each MSG with a position, as they come: so
+                        what was sent over this connection before is here, too. */
+    FRAME_READ,      /* From a device: it was seen, perhaps long ago. */
     FRAME_RECEIPT,   /* To the sender's devices: who has got how far. */
     FRAME_ERROR,     /* To a device: which frame was refused, and why. */
     FRAME_HISTORY,   /* From a device: a page of a channel before `msg_id` (0: the newest). */
@@ -148,7 +150,11 @@ struct chat_frame {
     uint8_t kind;
     uint8_t status;   /* RECEIPT: FRAME_DELIVERED or FRAME_READ. ACK: FRAME_MSG, _JOIN, _LEAVE,
                          and _READ of a POST, which has no other way to learn that it is durable.
-                         END of a poll: 1 if it found something. */
+                         END of a poll: 1 if it found something, 2 if there is more, so that the
+                         device asks again at once. MSG from a device: 1 while an
+                         earlier one of its own is neither acked nor refused for good. Once one is
+                         refused for now, all such are, until the device begins again with its
+                         oldest: so they stay in order. */
     uint8_t type;     /* MSG. */
     uint8_t again;    /* MSG to a device: it may have been sent before. */
     int32_t err;      /* ERROR: a negative enum chat_err. */
@@ -195,7 +201,9 @@ struct chat_event {
     uint64_t since;   /* OPEN of a poll: the cursor. RESUME: the last position sent. */
     uint64_t token;   /* DONE. */
     uint64_t offset;  /* RECORD: the host's name for it, returned by COMMIT. */
-    uint64_t value;   /* DONE: by op. */
+    uint64_t value;   /* DONE: by op. OPEN, RESUME: which connection of its device this is, by the
+                         device's own count, below 2^32: one that registers late does not replace a
+                         later one. 0 from a host that does not know: the last to register wins. */
     uint32_t device_id;
     uint8_t transport;                     /* enum chat_transport: OPEN, RESUME. */
     uint32_t count;                        /* How many of the next, for DONE of READ and CACHE. */
@@ -236,18 +244,25 @@ enum chat_op {
     STORE_RESERVE,      /* This machine's core may mint ids up to time `position` (ms). */
     STORE_DEVICE,       /* `device` is a device of `user`. Idempotent. */
     /* READ */
-    READ_RECEIPT, /* entries[0]: id, user = sender, channel of (entry.id, entry.user); or
-                     MISSING. */
-    READ_HISTORY, /* Up to `count` entries of the channel with id < entry.id, newest first. */
-    READ_MEMBER,  /* members[0] of (channel, user); or MISSING. */
-    READ_MEMBERS, /* Up to CHAT_PAGE_MAX members of entry.channel, by user id, above `user`;
-                     `value`: how many there are in all. Puts them into the cache. */
-    READ_DEVICES, /* locations: `device` alone set, of `user`; MISSING where none. */
-    READ_UNACKED, /* Up to `count` messages for `user` with id > entry.id, by id, that
-                     `device` has not acknowledged and that have not expired. */
+    READ_RECEIPT,  /* entries[0]: id, user = sender, channel of (entry.id, entry.user); or
+                      MISSING. */
+    READ_HISTORY,  /* Up to `count` entries of the channel with id < entry.id, newest first. */
+    READ_MEMBER,   /* members[0] of (channel, user); or MISSING. */
+    READ_MEMBERS,  /* Up to CHAT_PAGE_MAX members of entry.channel, by user id, above `user`;
+                      `value`: how many there are in all. Puts them into the cache. */
+    READ_DEVICES,  /* locations: `device` alone set, of `user`; MISSING where none. */
+    READ_RECEIPTS, /* entries[0]: of the receipts of messages that `user` sent and that have not
+                      expired, the first above (entry.id, entry.user) by message and recipient:
+                      DELIVERED or READ, whatever he has told. None: count 0. */
+    READ_UNACKED,  /* Up to `count` messages for `user` with id > entry.id, by id, that have not
+                      expired and that `device` has not acknowledged; and those of others that it
+                      did acknowledge, in the minute before its latest acknowledgement: if its
+                      gateway died then, their senders may not have been told. More of those do no
+                      harm. */
     /* CACHE: atomic for one user */
     CACHE_REGISTER,   /* `device` of `user` is at conn_id here, draining. locations[0]: its inbox,
-                         and where it was before (gateway, conn_id; 0 if nowhere). */
+                         and where it was before (gateway, conn_id; 0 if nowhere). EXISTS if one
+                         with a higher number than `position` has registered. */
     CACHE_UNREGISTER, /* ... is no longer at conn_id, if that is what it says. Not answered. */
     CACHE_APPEND,     /* entry to the inbox of every device of `user` but `device` (0: none
                          excepted); locations: each of them that is online or, with `pushed`
@@ -255,11 +270,13 @@ enum chat_op {
                          of the user: then again with effects->locations `count` from `first`
                          naming the devices, which makes their inboxes, fresh. */
     CACHE_REBUILD,    /* entry to the inbox of `device` alone, if not in it; locations[0]. With
-                         entry.kind 0: the rebuilding is complete, no longer fresh. */
+                         entry.kind 0: the rebuilding is complete, no longer fresh. MISSING if the
+                         generation is no more that of `position`. */
     CACHE_INBOX,      /* Up to CHAT_DRAIN_MAX entries of the inbox of `device` above `position`.
-                         `value`: the last position in the inbox. */
+                         `value`: the last position in the inbox. MISSING while it is fresh: then
+                         REGISTER says so. */
     CACHE_LIVE,       /* Nothing stands behind `position`? Then the device is live (pushes need no
-                         look into the inbox): OK. Else EXISTS. */
+                         look into the inbox): OK. Else EXISTS. MISSING while it is fresh. */
     CACHE_TRIM,       /* Delete from the inbox of `device` up to `position`. Not answered. */
     CACHE_LOCATE,     /* locations of the devices of `user` that are online. Hybrid groups. */
     CACHE_MEMBERS,    /* As READ_MEMBERS, from the cache; MISSING if it has none. */
@@ -277,7 +294,8 @@ struct chat_effect {
     uint64_t token;   /* 0: not answered. */
     uint64_t conn_id; /* SEND, DROP, ROUTE, REGISTER, UNREGISTER, LIVE. */
     uint64_t user;
-    uint64_t position; /* INBOX, LIVE, TRIM, RESERVE. COMMIT: the record's offset. */
+    uint64_t position; /* REBUILD, INBOX, LIVE, TRIM, RESERVE. REGISTER: which connection of its
+                          device. COMMIT: the record's offset. */
     uint32_t device;
     uint32_t gateway; /* ROUTE. */
     int32_t err;      /* DROP. */
@@ -308,12 +326,11 @@ enum chat_receipts { RECEIPTS_MESSAGE, RECEIPTS_WATERMARK };
 
 struct chat_config {
     uint32_t sessions_max;
-    uint32_t
-        sessions_step;    /* Session i lies at sessions + i * sessions_step * CHAT_SESSION_BYTES. */
-    uint32_t flights_max; /* Operations under way: sends, receipts, fan-outs, drains. */
-    uint32_t unacked_max; /* Messages sent to devices and not yet acknowledged. */
-    uint32_t records_max; /* Records taken from the log and not yet committed. */
-    uint32_t session_sends_max; /* Messages of one connection under way. */
+    uint32_t sessions_step;     /* Session i is at sessions + i * step * CHAT_SESSION_BYTES. */
+    uint32_t flights_max;       /* Operations under way: sends, receipts, fan-outs, drains. */
+    uint32_t unacked_max;       /* Messages sent to devices and not yet acknowledged. */
+    uint32_t records_max;       /* Records taken from the log and not yet committed. */
+    uint32_t session_sends_max; /* Messages of one connection under way: <= CHAT_SENDS_MAX. */
     enum chat_receipts receipts;
     uint32_t reserve_ms; /* How far ahead STORE_RESERVE asks; 0: the host does without. */
     uint32_t pages_max;  /* Member lists being worked through. */

@@ -1,15 +1,18 @@
 /* Draining: how a device that connects comes up to date, and how a hole is filled.
  *
- *   REGISTER --> [fresh: DEVICE --> (UNACKED --> REBUILD)* --> REBUILT] --> INBOX* --> ASK --> live
- *                                                                            |  ^
- *                    GAP --gap_ns--> INBOX        too much unacknowledged: WAIT-'   poll: HOLD
+ *   REGISTER --> [fresh: the inbox is rebuilt] --> INBOX* --> ASK --> live
+ *                                                   |  ^
+ *   GAP --gap_ns--> INBOX  too much unacknowledged: WAIT-'   poll: HOLD
+ *
+ *   fresh: DEVICE --> (UNACKED --> REBUILD)* --> (RECEIPTS --> REBUILD)* --> REBUILT
  *
  * A live session that has been quiet ASKs now and then: the last ROUTE may be the one that was
  * lost.
  *
  * ASK goes live by an atomic check that nothing stands behind the last position sent, so that a
  * message which races a reconnect is never stranded. An inbox that began a generation (its shard
- * was lost) is rebuilt first from what the store says is unacknowledged, in order of id.
+ * was lost) is rebuilt first: what the store says is unacknowledged, in order of id, then the
+ * receipts of the user's own messages, of which the store does not know whether they were told.
  * For a poll, entries up to `since` are acknowledged by it and the rest is its answer. */
 #include "models/core/state.h"
 
@@ -19,6 +22,7 @@ enum drain_stage {
     DRAIN_REGISTER,
     DRAIN_DEVICE,
     DRAIN_UNACKED,
+    DRAIN_RECEIPTS,
     DRAIN_REBUILD,
     DRAIN_REBUILT,
     DRAIN_INBOX,
@@ -46,7 +50,7 @@ static void drain_call(struct chat *chat, struct flight *flight, struct session 
     case DRAIN_REGISTER:
         session->state = SESSION_OPENING;
         session->flags &= (uint8_t) ~(SESSION_LOST | SESSION_MORE);
-        cache_call(chat, flight, session, CACHE_REGISTER);
+        cache_call(chat, flight, session, CACHE_REGISTER)->position = session->number;
         break;
     case DRAIN_DEVICE:
         effect = effect_call(chat, CHAT_FX_STORE, STORE_DEVICE, flight);
@@ -60,11 +64,16 @@ static void drain_call(struct chat *chat, struct flight *flight, struct session 
         effect->entry = (struct chat_entry){.id = flight->drain.rebuilt};
         effect->count = 1;
         break;
-    case DRAIN_REBUILD:
-        cache_call(chat, flight, session, CACHE_REBUILD);
+    case DRAIN_RECEIPTS:
+        effect = effect_call(chat, CHAT_FX_READ, READ_RECEIPTS, flight);
+        effect->user = session->user;
+        effect->device = session->device;
+        effect->entry = (struct chat_entry){.id = flight->entry.id, .user = flight->entry.user};
+        effect->count = 1;
         break;
-    case DRAIN_REBUILT:
-        cache_call(chat, flight, session, CACHE_REBUILD)->entry = (struct chat_entry){0};
+    case DRAIN_REBUILD:
+    case DRAIN_REBUILT: /* `trimmed` names the generation. */
+        cache_call(chat, flight, session, CACHE_REBUILD)->position = session->trimmed;
         break;
     case DRAIN_INBOX:
         cache_call(chat, flight, session, CACHE_INBOX)->position = session->sent;
@@ -82,6 +91,9 @@ static void drain_call(struct chat *chat, struct flight *flight, struct session 
 static void drain_go(struct chat *chat, struct flight *flight, struct session *session,
                      enum drain_stage stage)
 {
+    if (stage == DRAIN_REGISTER || stage == DRAIN_REBUILT) {
+        flight->entry = (struct chat_entry){.user = session->user, .device = session->device};
+    }
     flight->stage = (uint8_t)stage;
     flight->tries = 0;
     drain_call(chat, flight, session);
@@ -124,12 +136,9 @@ void drain_start(struct chat *chat, struct session *session, uint64_t since, boo
     }
     struct flight *flight = drain_flight(chat, session);
     if (flight == NULL) {
-        struct chat_effect *effect = effect_add(chat, CHAT_FX_DROP);
-        effect->conn_id = session_conn(chat, session);
-        effect->err = CHAT_ERR_FULL;
         chat->refused++;
         /* A session that was registered and can't go on is better off starting anew. */
-        session_end(chat, session, session->state != SESSION_OPENING);
+        session_drop(chat, session, CHAT_ERR_FULL, session->state != SESSION_OPENING);
         return;
     }
     flight->drain.since = since;
@@ -222,6 +231,11 @@ static void kick(struct chat *chat, const struct chat_location *to)
 static void on_registered(struct chat *chat, struct flight *flight, struct session *session,
                           const struct chat_event *event)
 {
+    if (event->err == CHAT_ERR_EXISTS) { /* By a later connection, which this one must not kick. */
+        drain_finish(chat, flight, session);
+        session_drop(chat, session, CHAT_ERR_REPLACED, false);
+        return;
+    }
     CHECK(event->count >= 1);
     const struct chat_location *here = &event->locations[0];
     bool replaced = here->conn_id != 0 && !(here->gateway == chat->config.gateway &&
@@ -246,13 +260,25 @@ static void on_unacked(struct chat *chat, struct flight *flight, struct session 
                        const struct chat_event *event)
 {
     if (event->count == 0) {
-        flight->entry = (struct chat_entry){.user = session->user, .device = session->device};
-        drain_go(chat, flight, session, DRAIN_REBUILT);
+        flight->entry = (struct chat_entry){0};
+        drain_go(chat, flight, session, DRAIN_RECEIPTS);
         return;
     }
     CHECK(event->entries[0].id > flight->drain.rebuilt);
     flight->entry = event->entries[0];
     flight->drain.rebuilt = flight->entry.id;
+    drain_go(chat, flight, session, DRAIN_REBUILD);
+}
+
+static void on_receipts(struct chat *chat, struct flight *flight, struct session *session,
+                        const struct chat_event *event)
+{
+    if (event->count == 0) {
+        drain_go(chat, flight, session, DRAIN_REBUILT);
+        return;
+    }
+    CHECK(event->entries[0].kind == ENTRY_DELIVERED || event->entries[0].kind == ENTRY_READ);
+    flight->entry = event->entries[0];
     drain_go(chat, flight, session, DRAIN_REBUILD);
 }
 
@@ -302,11 +328,11 @@ static void on_inbox_poll(struct chat *chat, struct flight *flight, struct sessi
         session_passed(session, event->value);
     }
     bool more = i == event->count && session->sent < event->value;
-    /* A page that was mostly acknowledged by `since` is no answer to wait an interval for. */
+    /* A page that was mostly acknowledged by `since` is no answer yet. */
     if (more && flight->drain.found < CHAT_DRAIN_MAX / 2) {
         drain_go(chat, flight, session, DRAIN_INBOX);
     } else if (flight->drain.found > 0 || session->transport == TRANSPORT_POLL) {
-        bool found = flight->drain.found > 0;
+        uint8_t found = more ? 2 : flight->drain.found > 0;
         drain_finish(chat, flight, session);
         session_answer(chat, session, found);
     } else {
@@ -377,14 +403,15 @@ void drain_on_done(struct chat *chat, struct flight *flight, const struct chat_e
     }
     if (failed(event->err)) {
         /* A rebuilt entry's blob was the event's: read it again rather than keep it. */
-        if (flight->stage == DRAIN_REBUILD) {
+        if (flight->stage == DRAIN_REBUILD && flight->entry.kind == ENTRY_MESSAGE) {
             flight->stage = DRAIN_UNACKED;
             flight->drain.rebuilt = flight->entry.id - 1;
         }
         flight_retry(chat, flight);
         return;
     }
-    bool unknown_here = event->err == CHAT_ERR_MISSING && flight->stage != DRAIN_UNACKED;
+    bool read = flight->stage == DRAIN_UNACKED || flight->stage == DRAIN_RECEIPTS;
+    bool unknown_here = event->err == CHAT_ERR_MISSING && !read;
     if (unknown_here || (session->flags & SESSION_LOST) != 0) {
         drain_go(chat, flight, session, DRAIN_REGISTER);
         return;
@@ -394,11 +421,17 @@ void drain_on_done(struct chat *chat, struct flight *flight, const struct chat_e
         on_registered(chat, flight, session, event);
         break;
     case DRAIN_DEVICE:
-    case DRAIN_REBUILD:
         drain_go(chat, flight, session, DRAIN_UNACKED);
+        break;
+    case DRAIN_REBUILD:
+        drain_go(chat, flight, session,
+                 flight->entry.kind == ENTRY_MESSAGE ? DRAIN_UNACKED : DRAIN_RECEIPTS);
         break;
     case DRAIN_UNACKED:
         on_unacked(chat, flight, session, event);
+        break;
+    case DRAIN_RECEIPTS:
+        on_receipts(chat, flight, session, event);
         break;
     case DRAIN_REBUILT:
         drain_go(chat, flight, session, DRAIN_INBOX);
@@ -422,7 +455,7 @@ void drain_on_timer(struct chat *chat, struct flight *flight)
     CHECK(session != NULL); /* Its end would have abandoned the flight. */
     if (flight->stage == DRAIN_HOLD) {
         drain_finish(chat, flight, session);
-        session_answer(chat, session, false);
+        session_answer(chat, session, 0);
     } else if (flight->stage == DRAIN_GAP || flight->stage == DRAIN_WAIT) {
         drain_go(chat, flight, session, DRAIN_INBOX);
     } else {

@@ -21,7 +21,6 @@
 #define ROOM_MIN 4u /* Effects that one member may ask for. */
 
 enum record_stage {
-    RECORD_FORGET,  /* A change of membership. */
     RECORD_WAITING, /* For a page. */
     RECORD_MEMBERS,
     RECORD_MEMBERS_STORE,
@@ -167,11 +166,16 @@ static void page_free(struct chat *chat, struct flight *record)
     }
 }
 
-static void record_commit(struct chat *chat, struct flight *record)
+static void commit(struct chat *chat, uint64_t offset, struct chat_blob text)
 {
     struct chat_effect *effect = effect_add(chat, CHAT_FX_COMMIT);
-    effect->position = record->record.offset;
-    effect->entry.text = record->entry.text;
+    effect->position = offset;
+    effect->entry.text = text;
+}
+
+static void record_commit(struct chat *chat, struct flight *record)
+{
+    commit(chat, record->record.offset, record->entry.text);
     page_free(chat, record);
     chat->record_count--;
     flight_free(chat, record);
@@ -255,27 +259,20 @@ void fanout_pump(struct chat *chat)
     chat->more = chat->more || chat->record_head != NONE;
 }
 
-/* A change of membership: the cached list must go before the record counts as consumed. */
-static void forget_call(struct chat *chat, struct flight *record)
-{
-    effect_call(chat, CHAT_FX_CACHE, CACHE_FORGET, record);
-}
-
 void fanout_on_record(struct chat *chat, const struct chat_event *event)
 {
     CHECK(event->count == 1);
     const struct chat_entry *entry = event->entries;
+    if (entry->kind != ENTRY_MESSAGE) { /* Of a change of membership nobody is told. */
+        commit(chat, event->offset, entry->text);
+        return;
+    }
     struct flight *record = flight_take(chat, FLIGHT_RECORD);
     CHECK(record != NULL); /* Rule 6: chat_room() promised it. */
     CHECK(chat->record_count < chat->config.records_max);
     chat->record_count++;
     record->entry = *entry;
     record->record.offset = event->offset;
-    if (entry->kind != ENTRY_MESSAGE) {
-        record->stage = RECORD_FORGET;
-        forget_call(chat, record);
-        return;
-    }
     if (chat_is_group(entry->channel)) {
         record->stage = RECORD_WAITING;
         wait_in_line(chat, record);
@@ -400,10 +397,6 @@ static void record_on_done(struct chat *chat, struct flight *record, const struc
 {
     uint64_t recipient = channel_other(record->entry.channel, record->entry.user);
     bool missing = event->err == CHAT_ERR_MISSING;
-    if (record->stage == RECORD_FORGET) {
-        record_commit(chat, record);
-        return;
-    }
     if (record->stage == RECORD_MEMBERS || record->stage == RECORD_MEMBERS_STORE) {
         on_members(chat, record, event);
     } else if (record->stage == RECORD_APPEND && missing) {
@@ -444,9 +437,7 @@ void fanout_on_timer(struct chat *chat, struct flight *flight)
         return;
     }
     uint64_t recipient = channel_other(flight->entry.channel, flight->entry.user);
-    if (flight->stage == RECORD_FORGET) {
-        forget_call(chat, flight);
-    } else if (flight->stage == RECORD_APPEND) {
+    if (flight->stage == RECORD_APPEND) {
         append_call(chat, flight, &flight->entry, recipient, NULL);
     } else if (flight->stage == RECORD_DEVICES) {
         devices_call(chat, flight, recipient);

@@ -176,6 +176,8 @@ static uint64_t wheel_first(const struct chat *chat)
 void flight_timers(struct chat *chat)
 {
     uint64_t now_tick = chat->now_ns >> TICK_SHIFT;
+    /* One that is refused may take all those of its session with it. */
+    uint32_t room = CHAT_DEVICES_MAX + 2 * chat->config.session_sends_max;
     /* After a long silence one round of the wheel reaches them all. */
     if (now_tick > chat->tick + WHEEL_SLOTS) {
         chat->tick = now_tick - WHEEL_SLOTS;
@@ -183,12 +185,12 @@ void flight_timers(struct chat *chat)
     while (chat->tick < now_tick) {
         uint32_t slot = (uint32_t)((chat->tick + 1) % WHEEL_SLOTS);
         if ((chat->timer_bits[slot / 64] >> (slot % 64) & 1) != 0) {
-            while (effect_room(chat) >= CHAT_DEVICES_MAX) {
+            while (effect_room(chat) >= room) {
                 if (!tick_fire(chat, chat->tick + 1)) {
                     break;
                 }
             }
-            if (effect_room(chat) < CHAT_DEVICES_MAX) {
+            if (effect_room(chat) < room) {
                 chat->more = true;
                 return;
             }

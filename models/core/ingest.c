@@ -9,7 +9,14 @@
  * takes the winner's id and stores and publishes under it, which changes nothing that was done
  * before. The ack leaves in the step that learns of PUBLISH, so it means: persisted and published.
  * One sender's messages to a channel go one after another, so that they are published in order.
- * A change of membership takes the same way without a claim: storing it twice is harmless. */
+ * What waits behind one that is refused for now is refused too, and so is what comes until the
+ * device begins again with its oldest: SESSION_SHUT. A change of membership takes the same way
+ * without a claim: storing it twice is harmless. What lies before it in the channel's log must be
+ * below it by id, too, whatever the clocks say; so it asks for the newest message and for the
+ * member's row, and is minted above both. With the ack nobody goes by the old list any more.
+ *
+ *   ... MEMBER --> NEWEST --> ROW --> STORE --> FORGET --> PUBLISH --> ack
+ */
 #include "models/core/state.h"
 
 #define NO_ID_NS 20000000u
@@ -18,10 +25,13 @@ enum send_stage {
     SEND_QUEUED,
     SEND_MEMBER,
     SEND_MEMBER_STORE,
-    SEND_EMPTY, /* JOIN oneself: allowed where nobody is a member yet. */
+    SEND_EMPTY,  /* JOIN oneself: allowed where nobody is a member yet. */
+    SEND_NEWEST, /* A change of membership: the channel's newest message. */
+    SEND_ROW,    /* ... and what was last said of this member. */
     SEND_NO_ID,
     SEND_CLAIM,
     SEND_STORE,
+    SEND_FORGET, /* A change of membership: the cached list. */
     SEND_PUBLISH,
 };
 
@@ -86,6 +96,14 @@ static void send_call(struct chat *chat, struct flight *flight)
                               flight->stage == SEND_EMPTY ? READ_MEMBERS : READ_MEMBER, flight);
         effect->user = flight->stage == SEND_EMPTY ? 0 : sender;
         break;
+    case SEND_NEWEST:
+        effect = effect_call(chat, CHAT_FX_READ, READ_HISTORY, flight);
+        effect->entry.id = CHAT_NEVER;
+        effect->count = 1;
+        break;
+    case SEND_ROW:
+        effect_call(chat, CHAT_FX_READ, READ_MEMBER, flight)->user = flight->entry.user;
+        break;
     case SEND_CLAIM:
         effect = effect_call(chat, CHAT_FX_STORE, STORE_CLAIM, flight);
         effect->user = sender;
@@ -98,8 +116,12 @@ static void send_call(struct chat *chat, struct flight *flight)
                              flight);
         if (is_message(flight) && !chat_is_group(flight->entry.channel)) {
             uint64_t other = channel_other(flight->entry.channel, sender);
-            effect->user = other == sender ? 0 : other;
+            /* A note to oneself is for one's other devices, if there can be any. */
+            effect->user = other == sender && flight->entry.alone ? 0 : other;
         }
+        break;
+    case SEND_FORGET:
+        effect_call(chat, CHAT_FX_CACHE, CACHE_FORGET, flight);
         break;
     case SEND_PUBLISH:
         effect = effect_add(chat, CHAT_FX_PUBLISH);
@@ -141,28 +163,42 @@ static void release(struct chat *chat, struct chat_blob text, struct chat_blob c
     effect->client_id = client_id;
 }
 
+static void send_end(struct chat *chat, struct flight *flight)
+{
+    release(chat, flight->entry.text, flight->send.client_id);
+    session_work_remove(chat, flight);
+    flight_free(chat, flight);
+}
+
+/* The next message of the session that waits to be sent to that channel; NULL: none. */
+static struct flight *queued(struct chat *chat, const struct session *session,
+                             struct chat_channel channel)
+{
+    for (uint32_t at = session->work_head; at != NONE; at = flight_at(chat, at)->next) {
+        struct flight *flight = flight_at(chat, at);
+        if (flight->kind == FLIGHT_SEND && flight->stage == SEND_QUEUED &&
+            channel_equal(flight->entry.channel, channel)) {
+            return flight;
+        }
+    }
+    return NULL;
+}
+
 /* Takes the flight out of its session and lets the next message to that channel begin. */
 static void send_finish(struct chat *chat, struct flight *flight)
 {
     struct session *session = session_of(chat, flight);
     struct chat_channel channel = flight->entry.channel;
-    release(chat, flight->entry.text, flight->send.client_id);
-    session_work_remove(chat, flight);
-    flight_free(chat, flight);
-    for (uint32_t at = session == NULL ? NONE : session->work_head; at != NONE;) {
-        struct flight *next = flight_at(chat, at);
-        at = next->next;
-        if (next->kind == FLIGHT_SEND && next->stage == SEND_QUEUED &&
-            channel_equal(next->entry.channel, channel)) {
-            send_begin(chat, next);
-            return;
-        }
+    send_end(chat, flight);
+    struct flight *next = session == NULL ? NULL : queued(chat, session, channel);
+    if (next != NULL) {
+        send_begin(chat, next);
     }
 }
 
-static void send_refuse(struct chat *chat, struct flight *flight, enum chat_err err)
+static void refuse_one(struct chat *chat, struct flight *flight, enum chat_err err)
 {
-    struct session *session = session_of(chat, flight);
+    const struct session *session = session_of(chat, flight);
     if (session != NULL) {
         struct chat_frame frame = {
             .kind = (uint8_t)(is_message(flight)                   ? FRAME_MSG
@@ -174,7 +210,25 @@ static void send_refuse(struct chat *chat, struct flight *flight, enum chat_err 
         };
         effect_error(chat, session_conn(chat, session), err, &frame);
     }
-    send_finish(chat, flight);
+}
+
+static void send_refuse(struct chat *chat, struct flight *flight, enum chat_err err)
+{
+    struct session *session = session_of(chat, flight);
+    struct chat_channel channel = flight->entry.channel;
+    refuse_one(chat, flight, err);
+    if (session == NULL || err == CHAT_ERR_FORBIDDEN) {
+        send_finish(chat, flight);
+        return;
+    }
+    session->flags |= SESSION_SHUT;
+    while (flight != NULL) {
+        send_end(chat, flight);
+        flight = queued(chat, session, channel);
+        if (flight != NULL) {
+            refuse_one(chat, flight, CHAT_ERR_BUSY);
+        }
+    }
 }
 
 static void send_mint(struct chat *chat, struct flight *flight)
@@ -256,6 +310,11 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
     bool wait = false;
     uint64_t conn_id = session_conn(chat, session);
     enum chat_err err = frame_check(session, frame);
+    if (frame->kind == FRAME_MSG && frame->status == 0) {
+        session->flags &= (uint8_t)~SESSION_SHUT;
+    } else if (frame->kind == FRAME_MSG && (session->flags & SESSION_SHUT) != 0) {
+        err = err == CHAT_OK ? CHAT_ERR_BUSY : err;
+    }
     if (err == CHAT_OK && send_repeats(chat, session, frame, &wait)) {
         release(chat, frame->text, frame->client_id);
         return;
@@ -266,6 +325,7 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
     }
     if (flight == NULL) {
         err = err == CHAT_OK ? CHAT_ERR_BUSY : err;
+        session->flags |= err == CHAT_ERR_BUSY && frame->kind == FRAME_MSG ? SESSION_SHUT : 0;
         chat->refused++;
         effect_error(chat, conn_id, err, frame);
         release(chat, frame->text, frame->client_id);
@@ -295,6 +355,21 @@ void ingest_on_frame(struct chat *chat, struct session *session, const struct ch
     }
 }
 
+static void mint_above(struct flight *flight, uint64_t id)
+{
+    flight->send.after = id != CHAT_NEVER && id > flight->send.after ? id : flight->send.after;
+}
+
+/* Who sent it may do so. */
+static void send_admit(struct chat *chat, struct flight *flight)
+{
+    if (is_message(flight)) {
+        send_mint(chat, flight);
+    } else {
+        send_go(chat, flight, SEND_NEWEST);
+    }
+}
+
 static void on_member(struct chat *chat, struct flight *flight, const struct chat_event *event)
 {
     bool member = event->err == CHAT_OK && event->count > 0 &&
@@ -304,12 +379,13 @@ static void on_member(struct chat *chat, struct flight *flight, const struct cha
         flight->entry.kind == ENTRY_JOINED && flight->entry.user == flight->send.sender;
     if (flight->stage == SEND_EMPTY) {
         if (event->count == 0) {
-            send_mint(chat, flight);
+            send_admit(chat, flight);
         } else {
             send_refuse(chat, flight, CHAT_ERR_FORBIDDEN);
         }
     } else if (member) {
-        send_mint(chat, flight);
+        mint_above(flight, event->members[0].joined);
+        send_admit(chat, flight);
     } else if (event->err == CHAT_ERR_MISSING && flight->stage == SEND_MEMBER) {
         send_go(chat, flight, SEND_MEMBER_STORE);
     } else if (joining_oneself) {
@@ -335,6 +411,15 @@ void ingest_on_done(struct chat *chat, struct flight *flight, const struct chat_
     case SEND_EMPTY:
         on_member(chat, flight, event);
         break;
+    case SEND_NEWEST:
+        mint_above(flight, event->count > 0 ? event->entries[0].id : 0);
+        send_go(chat, flight, SEND_ROW);
+        break;
+    case SEND_ROW:
+        mint_above(flight, event->count > 0 ? event->members[0].joined : 0);
+        mint_above(flight, event->count > 0 ? event->members[0].left : 0);
+        send_mint(chat, flight);
+        break;
     case SEND_CLAIM:
         if (event->err == CHAT_ERR_EXISTS) {
             CHECK(event->value != 0);
@@ -344,6 +429,9 @@ void ingest_on_done(struct chat *chat, struct flight *flight, const struct chat_
         send_go(chat, flight, SEND_STORE);
         break;
     case SEND_STORE:
+        send_go(chat, flight, is_message(flight) ? SEND_PUBLISH : SEND_FORGET);
+        break;
+    case SEND_FORGET:
         send_go(chat, flight, SEND_PUBLISH);
         break;
     case SEND_PUBLISH:

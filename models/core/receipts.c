@@ -107,6 +107,25 @@ static void unacked_storing(struct chat *chat, const struct session *session, st
     }
 }
 
+/* By watermark, a receipt that took in a later message settles the copies of the first, too, also
+ * those sent behind that one. Returns the highest position that they confirm, or `position`. */
+static uint64_t copies_done(struct chat *chat, const struct session *session, uint64_t position)
+{
+    for (uint32_t at = session->unacked_head; at != NONE; at = chat->unacked[at].next) {
+        struct unacked *u = &chat->unacked[at];
+        for (uint32_t i = session->unacked_head; u->state == UNACKED_STORING && i != at;) {
+            const struct unacked *first = &chat->unacked[i];
+            i = first->next;
+            if (first->id == u->id && first->state == UNACKED_DONE) {
+                uint64_t through = u->position - u->ahead;
+                u->state = UNACKED_DONE;
+                position = through > position ? through : position;
+            }
+        }
+    }
+    return position;
+}
+
 /* The receipt is durable, of all copies that it was said of. Returns up to which inbox position it
  * says that all is there. */
 static uint64_t unacked_done(struct chat *chat, const struct session *session, uint64_t id)
@@ -126,7 +145,8 @@ static uint64_t unacked_done(struct chat *chat, const struct session *session, u
         }
         last = u == last ? NULL : last;
     }
-    return position;
+    return chat->config.receipts == RECEIPTS_WATERMARK ? copies_done(chat, session, position)
+                                                       : position;
 }
 
 /* DELIVERED was said of this copy. True: its receipt is durable or on the way, by another copy. */
@@ -216,7 +236,9 @@ static void receipt_begin(struct chat *chat, const struct session *session, stru
     flight->entry.channel = u->channel;
     flight->receipt.sender = u->sender;
     flight->receipt.live = u->live;
-    unacked_storing(chat, session, u);
+    if (flight->entry.kind == ENTRY_DELIVERED) { /* A READ may be of what came long before. */
+        unacked_storing(chat, session, u);
+    }
     receipt_go(chat, flight, RECEIPT_STORE);
 }
 
@@ -239,7 +261,9 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
     if (open != NULL) {
         open->entry.id = frame->msg_id;
         open->receipt.again = 1;
-        unacked_storing(chat, session, u);
+        if (kind == ENTRY_DELIVERED) {
+            unacked_storing(chat, session, u);
+        }
         return;
     }
     struct flight *flight = receipt_take(chat, session, frame->msg_id, kind, frame->text);
@@ -334,10 +358,10 @@ static void receipt_finish(struct chat *chat, struct flight *flight)
         }
         return;
     }
-    if (session != NULL) {
+    bool read = flight->entry.kind == ENTRY_READ;
+    if (session != NULL && !read) {
         session_trim(chat, session, unacked_done(chat, session, flight->entry.id));
     }
-    bool read = flight->entry.kind == ENTRY_READ;
     if (session != NULL && session->state == SESSION_POSTING && read) {
         struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
         effect->conn_id = session_conn(chat, session);

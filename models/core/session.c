@@ -52,13 +52,17 @@ void session_work_add(struct chat *chat, struct session *session, struct flight 
     flight->session = session_slot(chat, session);
     flight->epoch = session->epoch;
     flight->next = NONE;
-    if (session->work_tail == NONE) {
-        session->work_head = slot;
-    } else {
-        flight_at(chat, session->work_tail)->next = slot;
-    }
-    session->work_tail = slot;
     session->work_count++;
+    if (flight->kind == FLIGHT_RECEIPT || session->work_head == NONE) {
+        flight->next = session->work_head;
+        session->work_head = slot;
+        return;
+    }
+    struct flight *last = flight_at(chat, session->work_head);
+    while (last->next != NONE) {
+        last = flight_at(chat, last->next);
+    }
+    last->next = slot;
 }
 
 void session_work_remove(struct chat *chat, struct flight *flight)
@@ -78,9 +82,6 @@ void session_work_remove(struct chat *chat, struct flight *flight)
     } else {
         flight_at(chat, previous)->next = flight->next;
     }
-    if (session->work_tail == slot) {
-        session->work_tail = previous;
-    }
     session->work_count--;
 }
 
@@ -97,6 +98,8 @@ static struct session *session_begin(struct chat *chat, const struct chat_event 
     session->device = event->device_id;
     session->epoch = (uint32_t)(event->conn_id >> 32);
     session->transport = event->transport;
+    CHECK(event->value <= UINT32_MAX);
+    session->number = (uint32_t)event->value;
     if (chat->session_count++ == 0) {
         chat->sweep_due_ns = chat->now_ns + ((uint64_t)1 << SWEEP_SHIFT);
     }
@@ -182,23 +185,22 @@ void session_on_lost(struct chat *chat, const struct chat_event *event)
     }
 }
 
-static void drop(struct chat *chat, uint64_t conn_id, enum chat_err err)
+void session_drop(struct chat *chat, struct session *session, enum chat_err err, bool unregister)
 {
     struct chat_effect *effect = effect_add(chat, CHAT_FX_DROP);
-    effect->conn_id = conn_id;
+    effect->conn_id = session_conn(chat, session);
     effect->err = err;
+    session_end(chat, session, unregister);
 }
 
-void session_answer(struct chat *chat, struct session *session, bool found)
+void session_answer(struct chat *chat, struct session *session, uint8_t found)
 {
-    uint64_t conn_id = session_conn(chat, session);
     struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
-    effect->conn_id = conn_id;
+    effect->conn_id = session_conn(chat, session);
     effect->frame.kind = FRAME_END;
     effect->frame.status = found;
     effect->frame.position = session->sent;
-    drop(chat, conn_id, CHAT_OK);
-    session_end(chat, session, session_registered(session));
+    session_drop(chat, session, CHAT_OK, session_registered(session));
 }
 
 static bool unacked_add(struct chat *chat, struct session *session, const struct chat_entry *entry)
@@ -325,7 +327,7 @@ static void on_entry_holding(struct chat *chat, struct session *session,
     bool sent = session_send(chat, session, entry);
     CHECK(sent);
     session_passed(session, entry->position);
-    session_answer(chat, session, true);
+    session_answer(chat, session, 1);
 }
 
 void session_on_routed(struct chat *chat, const struct chat_event *event)
@@ -343,8 +345,7 @@ void session_on_routed(struct chat *chat, const struct chat_event *event)
         return;
     }
     if (entry->kind == ENTRY_KICK) {
-        drop(chat, event->conn_id, CHAT_ERR_REPLACED);
-        session_end(chat, session, false);
+        session_drop(chat, session, CHAT_ERR_REPLACED, false);
     } else if (entry->kind == ENTRY_LIVE) {
         if (session->transport == TRANSPORT_WEBSOCKET) {
             session_send(chat, session, entry);
@@ -386,7 +387,7 @@ void session_trim(struct chat *chat, struct session *session, uint64_t confirmed
         return;
     }
     session->trimmed = confirmed;
-    if (confirmed == session->sent && (session->flags & SESSION_UNCONFIRMED) != 0) {
+    if (confirmed == session->sent && session->ahead == 0) {
         session->flags &= (uint8_t)~SESSION_UNCONFIRMED;
     }
     struct chat_effect *effect = effect_add(chat, CHAT_FX_CACHE);

@@ -45,7 +45,8 @@ enum session_flag {
     SESSION_UNCONFIRMED = 4, /* A receipt was sent that nothing has confirmed. */
     SESSION_AGED = 8,        /* ... and a sweep has passed since. */
     SESSION_QUIET = 32,      /* Nothing was routed here since the last sweep. */
-    SESSION_LOST = 16,       /* Its presence vanished while it drained: register again. */
+    SESSION_SHUT = 64, /* A message was refused for now: those behind it have to wait for it. */
+    SESSION_LOST = 16, /* Its presence vanished while it drained: register again. */
 };
 
 struct session {
@@ -56,10 +57,10 @@ struct session {
     uint32_t device;
     uint32_t unacked_head;
     uint32_t unacked_tail;
-    uint32_t work_head; /* Sends and receipts under way, in order. */
-    uint32_t work_tail;
-    uint32_t drain; /* The flight that registers, drains or fills a gap. */
-    uint32_t ahead; /* Bit i: position sent + 2 + i was sent already. */
+    uint32_t work_head; /* Under way: receipts, then the rest in order. */
+    uint32_t number;    /* Which connection of its device. */
+    uint32_t drain;     /* The flight that registers, drains or fills a gap. */
+    uint32_t ahead;     /* Bit i: position sent + 2 + i was sent already. */
     uint8_t state;
     uint8_t transport;
     uint8_t flags;
@@ -254,6 +255,8 @@ uint32_t session_asked(struct chat *chat, const struct session *session);
 void session_work_add(struct chat *chat, struct session *session, struct flight *flight);
 void session_work_remove(struct chat *chat, struct flight *flight);
 void session_end(struct chat *chat, struct session *session, bool unregister);
+/* ... and tells the host to close its connection. */
+void session_drop(struct chat *chat, struct session *session, enum chat_err err, bool unregister);
 /* Sends an entry on, unless the device has too much unacknowledged; false: it was not sent. */
 bool session_send(struct chat *chat, struct session *session, const struct chat_entry *entry);
 /* Moves `sent` past a position that went out, out of order or not. */
@@ -263,8 +266,8 @@ void session_sweep(struct chat *chat);
 /* Asks the device what has arrived there, and tells it which of its READs are durable. */
 void session_ping(struct chat *chat, struct session *session);
 
-/* Answers a poll, which `found` something or nothing, and ends its session. */
-void session_answer(struct chat *chat, struct session *session, bool found);
+/* Answers a poll, and ends its session: 0, it found nothing; 1, something; 2, and there is more. */
+void session_answer(struct chat *chat, struct session *session, uint8_t found);
 
 /* drain.c */
 /* The flight of this session that had no effect outstanding, if any, is given up. */

@@ -46,6 +46,7 @@ uint64_t cassandra_key(const struct call *call)
     case STORE_CURSOR:
     case STORE_DEVICE:
     case READ_DEVICES:
+    case READ_RECEIPTS:
     case READ_UNACKED:
         return hash_mix(entry->more + 0xd1b54a32d192ed03u);
     case STORE_RESERVE:

@@ -5,9 +5,9 @@
  * the commit log's place. Missed writes are kept as hints, by who coordinated them, and delivered
  * each sweep until they are answered.
  *
- * READ_UNACKED is asked of all nodes, as a user's receipt rows lie by message: as many must answer
- * as leave no quorum out. Where the row of the first message came without its message, that is
- * looked up among the replicas of its channel, and answered alone. */
+ * READ_UNACKED and READ_RECEIPTS are asked of all nodes, as receipt rows lie by message: as many
+ * must answer as leave no quorum out. Where the row of the first message came without its message,
+ * that is looked up among the replicas of its channel, and answered alone. */
 #include "models/infra/cassandra_state.h"
 #include "models/infra/faults.h"
 #include "models/infra/table.h"
@@ -50,6 +50,7 @@ bool contents_create(struct cassandra *node)
     struct table_config config = {
         .expiry_ms = plan->core.inbox_ttl_ns / 1000000,
         .claim_ttl_ms = plan->core.claim_ttl_ns / 1000000,
+        .unsure_ms = 60000,
         .watermark = plan->core.receipts == PLAN_RECEIPTS_WATERMARK,
     };
     struct contents *contents = calloc(1, sizeof *contents);
@@ -249,7 +250,8 @@ void contents_close(struct cassandra *node, uint32_t slot)
 bool contents_scatters(const struct cassandra *node, uint32_t slot)
 {
     const struct pending *pending = &node->contents->pending[slot];
-    return (pending->call.op & 0xfff) == READ_UNACKED && pending->wanted == 0;
+    uint32_t op = pending->call.op & 0xfff;
+    return op == READ_RECEIPTS || (op == READ_UNACKED && pending->wanted == 0);
 }
 
 struct hints *contents_hints(struct cassandra *node)

@@ -309,7 +309,8 @@ void contents_reply(struct sim_context *context, struct cassandra *node, uint32_
 int64_t contents_skew_ns(const struct cassandra *node, uint64_t now_ns);
 /* Which ranks have answered this write. */
 uint32_t contents_answered(const struct cassandra *node, uint32_t slot);
-/* READ_UNACKED is asked of every node, since a user's messages lie everywhere. */
+/* READ_UNACKED and READ_RECEIPTS are asked of every node, since a user's messages, and the receipts
+ * of them, lie everywhere. */
 bool contents_scatters(const struct cassandra *node, uint32_t slot);
 
 /* The call of a slot, as the host sent it. */

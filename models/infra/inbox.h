@@ -94,10 +94,14 @@ void inbox_destroy(struct inbox *inbox);
  * Time is the shard's own wall clock and should not run backwards. On an error nothing has changed:
  *
  *   CHAT_ERR_MISSING  APPEND: no device of the user is known, and none was named.
- *                     REBUILD, INBOX: no such device. LIVE: it is not registered at that
- * connection. REGISTER: counted mode has no such device. MEMBERS, MEMBER: not cached, or not in the
- * cached list. CHAT_ERR_EXISTS   LIVE: something stands behind the position. CHAT_ERR_FAILED   The
- * memory limit is reached, or the user has devices_max devices.
+ *                     REBUILD: no such device, or the position is of another generation.
+ *                     INBOX: no such device, or it is fresh. LIVE: likewise, or it is not
+ *                     registered at that connection.
+ *                     REGISTER: counted mode has no such device.
+ *                     MEMBERS, MEMBER: not cached, or not in the cached list.
+ *   CHAT_ERR_EXISTS   LIVE: something stands behind the position. REGISTER: contents mode, a later
+ *                     connection of the device has registered.
+ *   CHAT_ERR_FAILED   The memory limit is reached, or the user has devices_max devices.
  */
 void inbox_apply(struct inbox *inbox, uint32_t gateway, const struct chat_effect *effect,
                  const struct chat_effects *effects, uint64_t now_ms, struct inbox_reply *reply);
@@ -110,9 +114,8 @@ bool inbox_owns(const struct inbox *inbox, uint64_t user);
 
 /* The gateway is alive and renews all it holds. The answer is a stamp: while it stays the same,
  * nothing was lost; when it differs from the one before (the gateway came too late, the shard was
- * lost or failed over or, in contents mode, another connection took an entry over: perhaps an older
- * one, whose REGISTER was late), the host asks inbox_holds() for each of its connections and says
- * CHAT_EV_LOST where the answer is no. */
+ * lost or failed over or, in contents mode, another connection took an entry over), the host asks
+ * inbox_holds() for each of its connections and says CHAT_EV_LOST where the answer is no. */
 uint64_t inbox_refresh(struct inbox *inbox, uint32_t gateway, uint64_t now_ms);
 
 /* The gateway has started anew: what it registered before is gone. */

@@ -46,6 +46,13 @@ static void on_register(struct inbox *inbox, uint32_t gateway, const struct chat
         reply->err = inbox->config.contents ? CHAT_ERR_FAILED : CHAT_ERR_MISSING;
         return;
     }
+    if (found.device != NULL) {
+        if (effect->position < found.device->number) {
+            reply->err = CHAT_ERR_EXISTS;
+            return;
+        }
+        found.device->number = (uint32_t)effect->position;
+    }
     inbox_expire(inbox, &found, now_ms);
     struct chat_location *here = reply_location(inbox, reply, effect->user, &found, now_ms);
     if (here->conn_id == effect->conn_id && here->gateway == gateway) {
@@ -123,7 +130,8 @@ static void on_rebuild(struct inbox *inbox, const struct chat_effect *effect, ui
                        struct inbox_reply *reply)
 {
     struct found found;
-    if (!inbox_device(inbox, effect->user, effect->device, &found)) {
+    bool ours = effect->position >> INBOX_POSITION_BITS == inbox->counts.generation;
+    if (!ours || !inbox_device(inbox, effect->user, effect->device, &found)) {
         reply->err = CHAT_ERR_MISSING;
         return;
     }
@@ -142,7 +150,8 @@ static void on_inbox(struct inbox *inbox, const struct chat_effect *effect, uint
                      struct inbox_reply *reply)
 {
     struct found found;
-    if (!inbox_device(inbox, effect->user, effect->device, &found)) {
+    if (!inbox_device(inbox, effect->user, effect->device, &found) ||
+        (found.slot->flags & SLOT_FRESH) != 0) {
         reply->err = CHAT_ERR_MISSING;
         return;
     }
@@ -169,7 +178,7 @@ static void on_live(struct inbox *inbox, uint32_t gateway, const struct chat_eff
     struct found found;
     if (!inbox_device(inbox, effect->user, effect->device, &found) ||
         !inbox_alive(inbox, found.slot, now_ms) || found.slot->gateway != gateway ||
-        found.slot->conn_id != effect->conn_id) {
+        found.slot->conn_id != effect->conn_id || (found.slot->flags & SLOT_FRESH) != 0) {
         reply->err = CHAT_ERR_MISSING;
         return;
     }

@@ -32,6 +32,7 @@ struct kept {
 
 struct device {
     uint32_t id;
+    uint32_t number; /* Of the latest connection that registered. */
     struct slot slot;
     struct kept *kept; /* Number trimmed + 1 + i stands at i. */
     uint32_t kept_max;

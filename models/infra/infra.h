@@ -99,7 +99,7 @@ struct call {
     uint32_t source;   /* Node that is to be answered. */
     uint16_t op;       /* enum chat_op; 0: PUBLISH or PUSH. Low 12 bits; 0x8000: not answered. */
     uint16_t argument; /* READ, INBOX: rows wanted. STORE_RECEIPT_ROWS: rows. APPEND: devices that
-                          are named, as bits (1 << device). */
+                          are named, as bits (1 << device). REBUILD: the generation. */
 };
 /* Where effects put what: REGISTER, UNREGISTER, LIVE, INBOX, TRIM, RESERVE use `key`, all others
  * `entry`. CLAIM: entry.stamp is client_key. PUBLISH: op 0, to the broker that leads the channel's
@@ -166,7 +166,7 @@ struct record {
 struct uplink {
     uint64_t conn_id;  /* OPEN: the client's transport in the low bits. */
     uint64_t msg_id;   /* FRAME: chat_frame.msg_id. OPEN: `since`. */
-    uint64_t position; /* PONG. */
+    uint64_t position; /* PONG. OPEN: which connection of its device. */
     uint32_t first;
     uint32_t second;
     uint32_t client; /* Index in its population. */

@@ -5,6 +5,9 @@
 #define TICK_NS 100000000u      /* A tick of client_step(). */
 #define LB_KNOWS_NS 1000000000u /* Until the load balancer has noticed a dead gateway. */
 
+/* A device numbers its connections by its clock, in 1.05 ms: it takes longer to open the next. */
+#define CONNECTION_SHIFT 20u
+
 static uint32_t tick_of(uint64_t now_ns)
 {
     return (uint32_t)(now_ns / TICK_NS) + 1;
@@ -128,6 +131,7 @@ void population_open(struct sim_context *context, struct population *population,
     struct uplink up = {
         .conn_id = population->setup->client.transport,
         .msg_id = since,
+        .position = (now_ns >> CONNECTION_SHIFT) + 1,
         .client = number_of(population, index),
         .tries = client->attempts,
     };
@@ -141,6 +145,8 @@ void population_open(struct sim_context *context, struct population *population,
         }
         client->location = location_pack(gateway, 0);
         population->up_last[index] = 0;
+    } else {
+        population->up_last[index]++;
     }
     uint32_t bytes = (uint32_t)(plan->network.framing_bytes +
                                 (is_polling(population) ? plan->client.http_request_bytes : 400));
@@ -282,9 +288,11 @@ static void on_state(struct sim_context *context, struct population *population,
     } else if (down->kind == DOWNLINK_REFUSED) {
         event.kind = CLIENT_EV_FAILED;
     } else {
-        /* A poll that was replaced was by a newer one of the same client, which goes on. */
-        bool mine = down->conn_id == 0 || location_conn(client->location) == down->conn_id ||
-                    (is_polling(population) && down->status != (uint8_t)-CHAT_ERR_REPLACED);
+        /* Of two polls one replaces the other: the client goes on with the one that is left. */
+        bool replaced = down->status == (uint8_t)-CHAT_ERR_REPLACED;
+        bool mine = is_polling(population)
+                        ? !replaced || population->up_last[index] == 0
+                        : down->conn_id == 0 || location_conn(client->location) == down->conn_id;
         if (!mine || client->state != CLIENT_ONLINE) {
             return;
         }
@@ -315,15 +323,21 @@ void population_on_downlink(struct sim_context *context, struct population *popu
     EVENT_READ(event, &down);
     uint32_t index = down.client - population->first;
     struct client *client = &population->clients[index];
+    bool polling = is_polling(population);
+    if (polling && (down.kind >= DOWNLINK_OPENED || down.kind == FRAME_END)) {
+        CHECK(population->up_last[index] > 0);
+        population->up_last[index]--;
+    }
     if (down.kind >= DOWNLINK_OPENED) {
         on_state(context, population, index, &down);
         return;
     }
-    bool polling = is_polling(population);
     if (polling ? poll_is_void(client, &down) : location_conn(client->location) != down.conn_id) {
         return; /* Said on a connection that is no more. */
     }
-    client_link_awake(&population->up_last[index], event->time_ns);
+    if (!polling) {
+        client_link_awake(&population->up_last[index], event->time_ns);
+    }
     const struct world *world = population->peer.world;
     uint64_t user = client_user(world, down.client);
     struct chat_channel channel = {down.first, 0};

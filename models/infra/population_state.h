@@ -25,7 +25,8 @@ struct population {
     struct peer peer;
     const struct population_setup *setup;
     struct client *clients;
-    uint32_t *up_last; /* When each client's last frame arrives, in 4096 ns. */
+    uint32_t *up_last; /* When each client's last frame arrives, in 4096 ns. Polls: how many are
+                          under way. */
     uint32_t first;    /* Client number of clients[0]. */
     uint32_t count;
     uint32_t *offline;

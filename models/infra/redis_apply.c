@@ -155,6 +155,10 @@ static void effect_of(const struct redis_job *job, struct chat_effect *effect)
         effect->position = call->key.position;
         effect->gateway = call->key.channel;
         break;
+    case CACHE_REBUILD:
+        effect->position = (uint64_t)call->argument << INBOX_POSITION_BITS;
+        entry_unpack(&call->entry, &effect->entry);
+        break;
     default:
         entry_unpack(&call->entry, &effect->entry);
         break;

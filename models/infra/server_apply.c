@@ -2,6 +2,7 @@
  * kind of effect that the core can ask for has its row in both. */
 #include "models/infra/cassandra.h"
 #include "models/infra/faults.h"
+#include "models/infra/inbox.h"
 #include "models/infra/server.h"
 
 #define COMMIT_FLUSH_NS 5000000u
@@ -124,6 +125,9 @@ static void apply_cache(struct sim_context *context, struct server *server, uint
         call.argument = 0;
         for (uint32_t i = 0; i < effect->count; i++) {
             call.argument |= (uint16_t)(1u << effects->locations[effect->first + i].device);
+        }
+        if (effect->op == CACHE_REBUILD) {
+            call.argument = (uint16_t)(effect->position >> INBOX_POSITION_BITS);
         }
         break;
     }

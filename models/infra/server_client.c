@@ -178,6 +178,7 @@ static void on_open(struct sim_context *context, struct server *server,
         .device_id = client_device(world, up->client),
         .transport = transport,
         .since = up->msg_id,
+        .value = up->position,
     };
     bool poll = transport != TRANSPORT_WEBSOCKET;
     count_add(context, world, poll ? COUNT_POLLS : COUNT_CONNECTS, 1);

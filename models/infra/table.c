@@ -10,7 +10,8 @@
 struct table_config table_config_default(void)
 {
     uint64_t day_ms = 24ull * 3600 * 1000;
-    return (struct table_config){.expiry_ms = 30 * day_ms, .claim_ttl_ms = 7 * day_ms};
+    return (struct table_config){
+        .expiry_ms = 30 * day_ms, .claim_ttl_ms = 7 * day_ms, .unsure_ms = 60000};
 }
 
 struct table *table_create(const struct table_config *config)

@@ -37,10 +37,12 @@ struct table; /* Opaque. */
 struct table_config {
     uint64_t expiry_ms; /* READ_UNACKED leaves out messages older than this, by their id. */
     uint64_t claim_ttl_ms;
+    uint64_t unsure_ms; /* READ_UNACKED: the minute before the device's latest acknowledgement, that
+                           is, the latest of which this replica knows. */
     bool watermark; /* RECEIPTS_WATERMARK: a receipt stands for the channel's earlier messages. */
 };
 
-/* 30 days, 7 days, a receipt per message. */
+/* 30 days, 7 days, a minute, a receipt per message. */
 struct table_config table_config_default(void);
 
 /* NULL where memory is short; later shortage is a CHECK. Freed by table_destroy(). */

@@ -78,42 +78,94 @@ static void read_devices(const struct table *table, const struct chat_effect *ef
     }
 }
 
-static bool ack_of(const struct receipt_row *row, uint32_t device)
+/* When the device acknowledged it; 0: it has not. */
+static uint64_t ack_ms(const struct receipt_row *row, uint32_t device)
 {
     for (uint32_t i = 0; i < row->ack_count; i++) {
-        if (row->acks[i].device == device) {
-            return true;
+        const struct ack *ack = &row->acks[i];
+        if (ack->device == device) {
+            return ack->delivered_ms != 0 ? ack->delivered_ms : ack->read_ms;
         }
     }
-    return false;
+    return 0;
 }
 
+static uint64_t ack_latest_ms(const struct user_rows *rows, uint32_t device)
+{
+    uint64_t latest_ms = 0;
+    for (uint32_t i = 0; i < rows->receipt_count; i++) {
+        uint64_t at_ms = ack_ms(&rows->receipts[i], device);
+        latest_ms = at_ms > latest_ms ? at_ms : latest_ms;
+    }
+    return latest_ms;
+}
+
+/* Acknowledged, and the sender knows. */
 static bool row_acked(const struct table *table, const struct user_rows *rows, uint32_t at,
                       uint32_t device)
 {
     const struct receipt_row *row = &rows->receipts[at];
-    if (ack_of(row, device)) {
-        return true;
-    }
-    for (uint32_t i = at + 1; table->config.watermark && i < rows->receipt_count; i++) {
+    uint64_t at_ms = ack_ms(row, device);
+    bool own = row->sender == rows->user; /* The device may have sent the later one itself. */
+    for (uint32_t i = at + 1; table->config.watermark && !own && i < rows->receipt_count; i++) {
         const struct receipt_row *later = &rows->receipts[i];
-        if (later->channel.first == row->channel.first &&
-            later->channel.second == row->channel.second && ack_of(later, device)) {
-            return true;
+        if (at_ms == 0 && later->sender == row->sender &&
+            later->channel.first == row->channel.first &&
+            later->channel.second == row->channel.second) {
+            at_ms = ack_ms(later, device);
         }
     }
-    return false;
+    return at_ms != 0 && (own || at_ms + table->config.unsure_ms <= ack_latest_ms(rows, device));
 }
 
 /* The message of a receipt row; kind 0 where this replica does not have it. */
-static struct chat_entry message_of(const struct table *table, const struct receipt_row *row)
+static struct chat_entry message_of(const struct table *table, const struct chat_entry *row)
 {
     const struct channel_rows *rows = table_channel(table, row->channel);
     uint32_t at = rows == NULL ? 0 : table_message_at(rows, row->id);
     if (rows == NULL || at == rows->message_count || rows->messages[at].id != row->id) {
-        return (struct chat_entry){.id = row->id, .user = row->sender, .channel = row->channel};
+        return *row;
     }
     return rows->messages[at];
+}
+
+/* How far a recipient has got, by all his devices: 0, not at all. */
+static uint8_t row_kind(const struct receipt_row *row)
+{
+    uint8_t kind = row->ack_count == 0 ? 0 : ENTRY_DELIVERED;
+    for (uint32_t i = 0; i < row->ack_count; i++) {
+        kind = row->acks[i].read_ms != 0 ? ENTRY_READ : kind;
+    }
+    return kind;
+}
+
+static bool is_above(const struct chat_entry *entry, uint64_t id, uint64_t user)
+{
+    return entry->id > id || (entry->id == id && entry->user > user);
+}
+
+/* The first receipt behind (entry.id, entry.user). */
+static void read_receipts(const struct table *table, const struct chat_effect *effect,
+                          uint64_t now_ms, struct table_reply *reply)
+{
+    struct chat_entry first = {.id = CHAT_NEVER, .user = CHAT_NEVER};
+    for (const struct user_rows *rows = table->users; rows != NULL; rows = rows->hh.next) {
+        uint32_t at = table_receipt_at(rows, effect->entry.id);
+        for (; at < rows->receipt_count && rows->receipts[at].id <= first.id; at++) {
+            const struct receipt_row *row = &rows->receipts[at];
+            const struct chat_entry entry = {
+                .id = row->id, .user = rows->user, .channel = row->channel, .kind = row_kind(row)};
+            bool told = row->sender == effect->user && rows->user != effect->user &&
+                        entry.kind != 0 && snowflake_ms(row->id) + table->config.expiry_ms > now_ms;
+            if (told && is_above(&entry, effect->entry.id, effect->entry.user) &&
+                is_above(&first, entry.id, entry.user)) {
+                first = entry;
+            }
+        }
+    }
+    if (first.kind != 0) {
+        reply->entries[reply->entry_count++] = first;
+    }
 }
 
 static void read_unacked(const struct table *table, const struct chat_effect *effect,
@@ -131,7 +183,9 @@ static void read_unacked(const struct table *table, const struct chat_effect *ef
         if (expired || row_acked(table, rows, at, effect->device)) {
             reply->acked[reply->acked_count++] = row->id;
         } else {
-            reply->entries[reply->entry_count++] = message_of(table, row);
+            const struct chat_entry wanted = {
+                .id = row->id, .user = row->sender, .channel = row->channel};
+            reply->entries[reply->entry_count++] = message_of(table, &wanted);
         }
     }
 }
@@ -160,6 +214,9 @@ void table_read(const struct table *table, const struct chat_effect *effect, uin
         break;
     case READ_DEVICES:
         read_devices(table, effect, reply);
+        break;
+    case READ_RECEIPTS:
+        read_receipts(table, effect, now_ms, reply);
         break;
     case READ_UNACKED:
         read_unacked(table, effect, now_ms, reply);
@@ -238,6 +295,22 @@ static void merge_unacked(const struct chat_effect *effect, struct table_reply *
     into->entry_count = kept;
 }
 
+/* Each answer is complete up to its row, so the lower of two rows is the first; of one receipt the
+ * one that tells more. */
+static void merge_receipts(struct table_reply *into, const struct table_reply *from)
+{
+    struct chat_entry *a = &into->entries[0];
+    const struct chat_entry *b = &from->entries[0];
+    if (from->entry_count == 0) {
+        return;
+    }
+    bool same = into->entry_count > 0 && a->id == b->id && a->user == b->user;
+    if (into->entry_count == 0 || (same ? b->kind > a->kind : is_above(a, b->id, b->user))) {
+        *a = *b;
+    }
+    into->entry_count = 1;
+}
+
 static struct chat_member member_merge(const struct chat_member *a, const struct chat_member *b)
 {
     struct chat_member member = *a;
@@ -299,6 +372,9 @@ void table_merge(const struct chat_effect *effect, struct table_reply *into,
     case READ_HISTORY:
         merge_entries(effect, into, from);
         break;
+    case READ_RECEIPTS:
+        merge_receipts(into, from);
+        break;
     case READ_UNACKED:
         merge_unacked(effect, into, from);
         break;
@@ -332,6 +408,17 @@ uint64_t table_finish(const struct chat_effect *effect, struct table_reply *repl
     return on ? reply->upto : 0;
 }
 
+/* One replica may have the row alone, and another the message alone. */
+static void messages_find(const struct table *const *tables, uint32_t count,
+                          struct table_reply *reply)
+{
+    for (uint32_t i = 0; i < reply->entry_count; i++) {
+        for (uint32_t k = 0; k < count && reply->entries[i].kind == 0; k++) {
+            reply->entries[i] = message_of(tables[k], &reply->entries[i]);
+        }
+    }
+}
+
 void table_quorum_read(const struct table *const *tables, uint32_t count,
                        const struct chat_effect *effect, uint64_t now_ms, struct table_reply *reply)
 {
@@ -343,6 +430,9 @@ void table_quorum_read(const struct table *const *tables, uint32_t count,
             struct table_reply other;
             table_read(tables[i], &again, now_ms, &other);
             table_merge(&again, reply, &other);
+        }
+        if (again.op == READ_UNACKED) {
+            messages_find(tables, count, reply);
         }
         again.entry.id = table_finish(&again, reply);
     } while (again.entry.id != 0);

@@ -5,7 +5,7 @@
  *        ^--DOWN--------'  '--ROUTE--> nodes
  *
  * One seed is one run: who there is, what they write, and what goes wrong. For `run_ms` faults of
- * the kinds in `faults` happen; then everything is repaired and everyone reconnects, and after
+ * the kinds in `faults` happen; then everything is repaired and everyone is online, and after
  * `quiet_ms` the judge reads every screen. The world itself is fair: it does to the core only what
  * chat.h allows a host to do.
  *

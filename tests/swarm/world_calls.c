@@ -125,10 +125,7 @@ void call_start(struct world *world, struct node *node, const struct chat_effect
         execute_silently(world, node, effect, delay_ns);
         answer_only(world, node, effect, CHAT_ERR_UNKNOWN, delay_ns + TIMEOUT_MS * MS);
     } else if (fault(world, FAULT_REQUEST, 20)) {
-        /* A REGISTER that arrives after that of a newer connection takes its place: see README.md.
-         */
-        bool registers = effect->kind == CHAT_FX_CACHE && effect->op == CACHE_REGISTER;
-        if (!registers && chance(world, 500)) {
+        if (chance(world, 500)) {
             execute_silently(world, node, effect,
                              delay_ns + (TIMEOUT_MS + below(world, 2000)) * MS);
         }
@@ -262,10 +259,10 @@ static void publish(struct world *world, struct call *call)
 static const char *op_name(const struct chat_effect *effect)
 {
     static const char *const names[] = {
-        "-",       "CLAIM",    "MESSAGE",    "ROWS",    "RECEIPT", "MEMBER",  "CURSOR",
-        "RESERVE", "DEVICE",   "receipt",    "history", "member",  "members", "devices",
-        "unacked", "REGISTER", "UNREGISTER", "APPEND",  "REBUILD", "INBOX",   "LIVE",
-        "TRIM",    "LOCATE",   "MEMBERS",    "MEMBER?", "FORGET"};
+        "-",        "CLAIM",   "MESSAGE",  "ROWS",       "RECEIPT", "MEMBER",  "CURSOR",
+        "RESERVE",  "DEVICE",  "receipt",  "history",    "member",  "members", "devices",
+        "receipts", "unacked", "REGISTER", "UNREGISTER", "APPEND",  "REBUILD", "INBOX",
+        "LIVE",     "TRIM",    "LOCATE",   "MEMBERS",    "MEMBER?", "FORGET"};
     return effect->kind == CHAT_FX_PUBLISH ? "PUBLISH"
            : effect->kind == CHAT_FX_PUSH  ? "PUSH"
            : effect->op < CHAT_OPS         ? names[effect->op]

@@ -177,7 +177,8 @@ void member_answer(struct world *world, const struct chat_frame *frame)
     }
 }
 
-/* All faults end: everything is repaired, everyone reconnects. */
+/* All faults end: everything is repaired, who is away comes back, and half of the others reconnect.
+ */
 void quiesce(struct world *world)
 {
     trace(world, "quiet");
@@ -192,7 +193,8 @@ void quiesce(struct world *world)
     for (uint32_t i = 0; i < world->person_count; i++) {
         struct person *person = &world->people[i];
         uint32_t serial = person->conn;
-        if (serial != 0) {
+        bool broken = serial != 0 && world->conns[serial].broken;
+        if (serial != 0 && (broken || chance(world, 500))) {
             happen(world, below(world, 100 * MS), HAPPEN_CLOSE, serial);
             happen(world, below(world, 100 * MS), HAPPEN_GONE, serial);
         }

@@ -180,6 +180,7 @@ static uint32_t conn_open(struct world *world, struct person *person, uint8_t tr
         .device_id = person->device,
         .transport = transport,
         .since = since,
+        .value = serial,
     };
     node_step(world, node, &event);
     return serial;

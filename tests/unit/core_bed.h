@@ -140,6 +140,15 @@ static inline void write_to(struct bench *bench, uint32_t slot, struct chat_chan
     say(bench, slot, &frame);
 }
 
+/* As write_to(), while an earlier one of the device is not acknowledged. */
+static inline void write_behind(struct bench *bench, uint32_t slot, struct chat_channel channel,
+                                uint64_t key)
+{
+    const struct chat_frame frame = {
+        .kind = FRAME_MSG, .channel = channel, .text = {1, 10}, .client_key = key, .status = 1};
+    say(bench, slot, &frame);
+}
+
 static inline void say_of(struct bench *bench, enum chat_frame_kind kind, uint64_t id)
 {
     const struct chat_frame frame = {.kind = (uint8_t)kind, .msg_id = id};

@@ -102,9 +102,13 @@ static void test_the_window_holds_back_and_opens_with_the_oldest_ack(void)
     hear(&bench, ack(1, 101));
     EXPECT(count_of(CLIENT_FX_ACKED) == 1 && count_of(CLIENT_FX_TRANSMIT) == 1);
     EXPECT(effects.list[1].seq == 3 && effects.list[1].frame.client_key == 3);
+    EXPECT(effects.list[1].frame.status == 0); /* None of its own before it is under way. */
+    step(&bench, CLIENT_EV_WRITE);
+    EXPECT(count_of(CLIENT_FX_TRANSMIT) == 1 && effects.list[0].frame.status == 1);
+    hear(&bench, ack(4, 104));
     EXPECT(effects.list[1].frame.msg_id == 102); /* "after" the highest id seen. */
     hear(&bench, ack(1, 101));
-    hear(&bench, ack(4, 104)); /* Never written. */
+    hear(&bench, ack(5, 105)); /* Never written. */
     EXPECT(effects.count == 0 && bench.client.acked == 2);
 }
 
@@ -268,6 +272,8 @@ static void test_a_poll_asks_since_its_cursor_and_acknowledges_by_it(void)
     EXPECT(effects.list[0].delay_ns == bench.config.poll_interval_ns);
     step(&bench, CLIENT_EV_POLL_DUE);
     EXPECT(count_of(CLIENT_FX_POLL) == 1 && effects.list[0].frame.position == 9);
+    hear(&bench, (struct chat_frame){.kind = FRAME_END, .position = 9, .status = 2});
+    EXPECT(count_of(CLIENT_FX_POLL) == 1); /* There is more. */
     step(&bench, CLIENT_EV_FAILED);
     EXPECT(count_of(CLIENT_FX_POLL_LATER) == 1 && bench.client.state == CLIENT_ONLINE);
     bench = bench_of(TRANSPORT_LONG_POLL, 1);

@@ -81,6 +81,31 @@ static void test_messages_to_one_channel_go_one_after_another(void **state)
     bench_destroy(bench);
 }
 
+static void test_what_is_behind_a_refused_message_waits_for_it(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    config.send_tries_max = 0;
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, 0);
+    write_to(bench, 0, chat_pair(ALICE, BOB), 1);
+    uint64_t first = expect(bench, CHAT_FX_STORE, STORE_CLAIM)->token;
+    write_behind(bench, 0, chat_pair(ALICE, BOB), 2);
+    done(bench, first, CHAT_ERR_FAILED);
+    assert_int_equal(sent(bench, FRAME_ERROR, 0)->err, CHAT_ERR_UNAVAILABLE);
+    assert_int_equal(sent(bench, FRAME_ERROR, 1)->err, CHAT_ERR_BUSY); /* It had waited. */
+    assert_int_equal(sent(bench, FRAME_ERROR, 1)->client_key, 2);
+    write_behind(bench, 0, chat_pair(ALICE, BOB), 3); /* It was under way to here. */
+    assert_int_equal(sent(bench, FRAME_ERROR, 0)->err, CHAT_ERR_BUSY);
+    assert_int_equal(chat_counts(bench->chat).flights, 0);
+    for (uint64_t key = 1; key <= 3; key++) { /* The device begins again. */
+        (key == 1 ? write_to : write_behind)(bench, 0, chat_pair(ALICE, BOB), key);
+        assert_null(sent(bench, FRAME_ERROR, 0));
+    }
+    assert_int_equal(chat_counts(bench->chat).flights, 3);
+    bench_destroy(bench);
+}
+
 static void test_who_is_no_member_is_forbidden(void **state)
 {
     (void)state;
@@ -163,6 +188,51 @@ static void test_a_sender_is_alone_only_where_nobody_can_have_two_devices(void *
     }
 }
 
+/* Whatever the clock says, it stands behind what its channel's log has before it. */
+static void test_a_change_of_membership_is_above_all_that_came_before(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, 0);
+    const struct chat_frame join = {
+        .kind = FRAME_JOIN, .channel = GROUP, .user_id = BOB, .client_key = 1};
+    say(bench, 0, &join);
+    uint64_t soon = (bench->wall_ms + 2000 - 1700000000000u) << 22;
+    const struct chat_member alice = {ALICE, soon - 9, CHAT_NEVER};
+    const struct chat_member bob = {BOB, soon - 5, soon + 7};
+    const struct chat_entry newest = {.kind = ENTRY_MESSAGE, .id = soon};
+    step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                    .token = expect(bench, CHAT_FX_CACHE, CACHE_MEMBER)->token,
+                                    .members = &alice,
+                                    .count = 1});
+    assert_true(expect(bench, CHAT_FX_READ, READ_HISTORY)->entry.id == CHAT_NEVER);
+    step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                    .token = expect(bench, CHAT_FX_READ, READ_HISTORY)->token,
+                                    .entries = &newest,
+                                    .count = 1});
+    assert_int_equal(expect(bench, CHAT_FX_READ, READ_MEMBER)->user, BOB);
+    step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                    .token = expect(bench, CHAT_FX_READ, READ_MEMBER)->token,
+                                    .members = &bob,
+                                    .count = 1});
+    assert_true(expect(bench, CHAT_FX_STORE, STORE_MEMBER)->entry.id > soon + 7);
+    carry_on(bench, 1);
+    expect(bench, CHAT_FX_CACHE, CACHE_FORGET); /* Before the ack: then the old list is gone. */
+    carry_on(bench, 1);
+    expect(bench, CHAT_FX_PUBLISH, 0);
+    carry_on(bench, 1);
+    assert_int_equal(sent(bench, FRAME_ACK, 0)->status, FRAME_JOIN);
+    write_to(bench, 0, GROUP, 2); /* A member writes above its own joining. */
+    const struct chat_member late = {ALICE, soon + ((uint64_t)1000 << 22), CHAT_NEVER};
+    step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                    .token = expect(bench, CHAT_FX_CACHE, CACHE_MEMBER)->token,
+                                    .members = &late,
+                                    .count = 1});
+    assert_true(expect(bench, CHAT_FX_STORE, STORE_CLAIM)->entry.id > late.joined);
+    bench_destroy(bench);
+}
+
 /* -- Connecting ---------------------------------------------------------------------------------
  */
 
@@ -217,6 +287,61 @@ static void test_the_newest_connection_replaces_the_older(void **state)
     bench_destroy(bench);
 }
 
+static void test_an_older_connection_that_registers_late_is_dropped(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    step(bench, (struct chat_event){.kind = CHAT_EV_OPEN,
+                                    .conn_id = CONN(0),
+                                    .user_id = ALICE,
+                                    .device_id = 1,
+                                    .value = 12});
+    assert_int_equal(expect(bench, CHAT_FX_CACHE, CACHE_REGISTER)->position, 12);
+    done(bench, expect(bench, CHAT_FX_CACHE, CACHE_REGISTER)->token, CHAT_ERR_EXISTS);
+    assert_int_equal(expect(bench, CHAT_FX_DROP, 0)->err, CHAT_ERR_REPLACED);
+    assert_int_equal(bench->effects.count, 1); /* It kicks nobody. */
+    assert_int_equal(chat_counts(bench->chat).flights, 0);
+    assert_int_equal(chat_counts(bench->chat).sessions, 0);
+    bench_destroy(bench);
+}
+
+/* Messages, then receipts of one's own: none is known to have been told. */
+static void test_an_inbox_that_was_lost_is_rebuilt_from_the_store(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    open_as(bench, TRANSPORT_WEBSOCKET, 0);
+    const struct chat_location here = {
+        .user = ALICE, .device = 1, .position = AT(0), .trimmed = AT(0), .fresh = true};
+    answer_registered(bench, &here);
+    carry_on(bench, 1); /* STORE_DEVICE */
+    const struct chat_entry found[] = {
+        {.kind = ENTRY_MESSAGE, .id = 50, .user = BOB, .channel = chat_pair(ALICE, BOB)},
+        {.kind = ENTRY_READ, .id = 40, .user = BOB, .channel = chat_pair(ALICE, BOB)},
+        {.kind = ENTRY_DELIVERED, .id = 40, .user = 3, .channel = GROUP},
+    };
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct chat_effect *read =
+            expect(bench, CHAT_FX_READ, i == 0 ? READ_UNACKED : READ_RECEIPTS);
+        assert_true(read->entry.id == (i == 2 ? 40 : 0) && read->entry.user == (i == 2 ? BOB : 0));
+        step(bench,
+             (struct chat_event){
+                 .kind = CHAT_EV_DONE, .token = read->token, .entries = &found[i], .count = 1});
+        const struct chat_effect *rebuild = expect(bench, CHAT_FX_CACHE, CACHE_REBUILD);
+        assert_memory_equal(&rebuild->entry, &found[i], sizeof found[i]);
+        assert_true(rebuild->user == ALICE && rebuild->position == AT(0));
+        carry_on(bench, 1 + (i == 0)); /* There is no more to be read of the kind. */
+    }
+    assert_int_equal(expect(bench, CHAT_FX_READ, READ_RECEIPTS)->entry.user, 3);
+    carry_on(bench, 1);
+    assert_int_equal(expect(bench, CHAT_FX_CACHE, CACHE_REBUILD)->entry.kind, 0);
+    done(bench, expect(bench, CHAT_FX_CACHE, CACHE_REBUILD)->token, CHAT_ERR_MISSING);
+    expect(bench, CHAT_FX_CACHE, CACHE_REGISTER); /* Another generation has begun: from the top. */
+    bench_destroy(bench);
+}
+
 static void test_a_hole_is_filled_from_the_inbox(void **state)
 {
     (void)state;
@@ -265,12 +390,16 @@ int main(void)
         cmocka_unit_test(test_the_loser_of_a_claim_takes_the_winners_id),
         cmocka_unit_test(test_unknown_is_tried_again_with_the_same_id_and_a_new_token),
         cmocka_unit_test(test_messages_to_one_channel_go_one_after_another),
+        cmocka_unit_test(test_what_is_behind_a_refused_message_waits_for_it),
         cmocka_unit_test(test_who_is_no_member_is_forbidden),
         cmocka_unit_test(test_ids_rise_though_the_clock_steps_back),
         cmocka_unit_test(test_a_full_table_is_answered_busy),
         cmocka_unit_test(test_a_sender_is_alone_only_where_nobody_can_have_two_devices),
+        cmocka_unit_test(test_a_change_of_membership_is_above_all_that_came_before),
         cmocka_unit_test(test_what_is_routed_while_it_drains_is_not_stranded),
         cmocka_unit_test(test_the_newest_connection_replaces_the_older),
+        cmocka_unit_test(test_an_older_connection_that_registers_late_is_dropped),
+        cmocka_unit_test(test_an_inbox_that_was_lost_is_rebuilt_from_the_store),
         cmocka_unit_test(test_a_hole_is_filled_from_the_inbox),
         cmocka_unit_test(test_the_inbox_is_trimmed_after_the_receipt_is_kept_and_told),
     };

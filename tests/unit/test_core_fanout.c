@@ -104,6 +104,69 @@ static void test_a_watermark_stands_for_one_sender_and_what_was_sent_before(void
     bench_destroy(bench);
 }
 
+/* The receipt of 50 took in 53, and is no longer found by its own id. */
+static void test_by_watermark_a_second_copy_is_settled_too(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    config.receipts = RECEIPTS_WATERMARK;
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, AT(1));
+    route(bench, ENTRY_MESSAGE, 50, AT(2));
+    route(bench, ENTRY_MESSAGE, 53, AT(3));
+    route(bench, ENTRY_MESSAGE, 50, AT(4));
+    say_of(bench, FRAME_DELIVERED, 50);
+    uint64_t store = expect(bench, CHAT_FX_STORE, STORE_RECEIPT)->token;
+    say_of(bench, FRAME_DELIVERED, 53);
+    say_of(bench, FRAME_DELIVERED, 50);
+    done(bench, store, CHAT_OK);
+    assert_int_equal(expect(bench, CHAT_FX_STORE, STORE_RECEIPT)->entry.id, 53);
+    carry_on(bench, 2);
+    assert_int_equal(trimmed(bench)->position, AT(4));
+    assert_int_equal(chat_counts(bench->chat).unacked, 0);
+    bench_destroy(bench);
+}
+
+/* What was sent beyond a hole is still asked after when all before the hole is confirmed. */
+static void test_a_receipt_sent_ahead_is_asked_after(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, AT(1));
+    route(bench, ENTRY_DELIVERED, 40, AT(2));
+    route(bench, ENTRY_DELIVERED, 42, AT(4));
+    const struct chat_frame pong = {.kind = FRAME_PONG, .position = AT(2)};
+    say(bench, 0, &pong);
+    assert_int_equal(trimmed(bench)->position, AT(2));
+    route(bench, ENTRY_MESSAGE, 50, AT(3));
+    say_of(bench, FRAME_DELIVERED, 50);
+    carry_on(bench, 2);
+    assert_int_equal(trimmed(bench)->position, AT(3));
+    wait_for(bench, CHAT_FX_SEND, 0);
+    assert_int_equal(sent(bench, FRAME_PING, 0)->position, AT(4));
+    bench_destroy(bench);
+}
+
+/* It may be said again on a new connection, before what that one sends has arrived. */
+static void test_a_read_says_nothing_of_what_was_sent(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, AT(1));
+    route(bench, ENTRY_DELIVERED, 40, AT(2));
+    route(bench, ENTRY_MESSAGE, 50, AT(3));
+    say_of(bench, FRAME_READ, 50);
+    assert_int_equal(expect(bench, CHAT_FX_STORE, STORE_RECEIPT)->entry.kind, ENTRY_READ);
+    carry_on(bench, 2);
+    assert_null(trimmed(bench));
+    say_of(bench, FRAME_DELIVERED, 50);
+    carry_on(bench, 2);
+    assert_int_equal(trimmed(bench)->position, AT(3));
+    bench_destroy(bench);
+}
+
 static void test_a_device_is_told_which_of_its_reads_are_durable(void **state)
 {
     (void)state;
@@ -185,6 +248,23 @@ static void test_a_poll_acknowledges_what_it_names(void **state)
     assert_int_equal(expect(bench, CHAT_FX_STORE, STORE_RECEIPT)->entry.id, 50);
     carry_on(bench, 2);
     assert_int_equal(trimmed(bench)->position, AT(2));
+    bench_destroy(bench);
+}
+
+/* Else a busy device, that asks once in an interval, would fall behind for ever. */
+static void test_a_poll_that_is_full_says_so(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    struct chat_entry entries[CHAT_DRAIN_MAX];
+    for (uint32_t i = 0; i < CHAT_DRAIN_MAX; i++) {
+        entries[i] = (struct chat_entry){
+            .kind = ENTRY_MESSAGE, .id = 50 + i, .user = BOB, .position = AT(1 + i)};
+    }
+    open_as(bench, TRANSPORT_POLL, 0);
+    answer_inbox(bench, entries, CHAT_DRAIN_MAX, AT(CHAT_DRAIN_MAX + 1));
+    assert_int_equal(sent(bench, FRAME_END, 0)->status, 2);
     bench_destroy(bench);
 }
 
@@ -291,10 +371,14 @@ int main(void)
         cmocka_unit_test(test_a_delivered_that_finds_no_room_is_stored_later),
         cmocka_unit_test(test_a_receipt_comes_from_a_recipient_only),
         cmocka_unit_test(test_a_watermark_stands_for_one_sender_and_what_was_sent_before),
+        cmocka_unit_test(test_by_watermark_a_second_copy_is_settled_too),
+        cmocka_unit_test(test_a_receipt_sent_ahead_is_asked_after),
+        cmocka_unit_test(test_a_read_says_nothing_of_what_was_sent),
         cmocka_unit_test(test_a_device_is_told_which_of_its_reads_are_durable),
         cmocka_unit_test(test_a_long_poll_is_held_and_woken),
         cmocka_unit_test(test_a_held_poll_is_answered_when_its_time_is_up),
         cmocka_unit_test(test_a_poll_acknowledges_what_it_names),
+        cmocka_unit_test(test_a_poll_that_is_full_says_so),
         cmocka_unit_test(test_a_read_that_is_posted_is_answered_when_it_is_durable),
         cmocka_unit_test(test_a_group_of_500_is_499_deliveries_after_their_rows),
         cmocka_unit_test(test_a_hybrid_group_reaches_those_online_and_keeps_nothing),

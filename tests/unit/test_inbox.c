@@ -61,6 +61,17 @@ static int32_t append(struct bench *bench, uint64_t user, uint64_t id, uint32_t 
     return apply(bench, &effect);
 }
 
+/* The entry of this kind and message to the inbox that is being rebuilt; kind 0: it is complete. */
+static int32_t rebuild(struct bench *bench, uint64_t user, uint32_t device, uint8_t kind,
+                       uint64_t id, uint64_t generation)
+{
+    struct chat_effect effect = operation(CACHE_REBUILD, user, device);
+    effect.entry.kind = kind;
+    effect.entry.id = id;
+    effect.position = generation << INBOX_POSITION_BITS;
+    return apply(bench, &effect);
+}
+
 static int32_t at_position(struct bench *bench, enum chat_op op, uint64_t user, uint32_t device,
                            uint64_t position, uint64_t conn_id)
 {
@@ -129,6 +140,21 @@ static void test_unregister_by_an_older_connection_changes_nothing(void)
     inbox_destroy(bench.inbox);
 }
 
+/* Its REGISTER was on the way for long: whoever came after it, and perhaps went, stays. */
+static void test_an_older_connection_registers_in_vain(void)
+{
+    struct bench bench = {.inbox = create(true, 8), .now_ms = 1};
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 12, 77) == CHAT_OK);
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 11, 66) == CHAT_ERR_EXISTS);
+    EXPECT(inbox_holds(bench.inbox, 5, 1, 0, 77, 2));
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 12, 77) == CHAT_OK); /* Again. */
+    at_position(&bench, CACHE_UNREGISTER, 5, 1, 0, 77);
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 11, 66) == CHAT_ERR_EXISTS);
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 1, 13, 88) == CHAT_OK);
+    EXPECT(at_position(&bench, CACHE_REGISTER, 5, 2, 1, 99) == CHAT_OK); /* Another device. */
+    inbox_destroy(bench.inbox);
+}
+
 static void test_presence_lives_as_long_as_its_gateway_and_the_dead_stay_dead(void)
 {
     struct bench bench = {.inbox = create(true, 8), .now_ms = 1000};
@@ -151,6 +177,7 @@ static void test_live_says_whether_anything_stands_behind(void)
 {
     struct bench bench = {.inbox = create(true, 8), .now_ms = 1};
     enlist(&bench, 5, 1, 77);
+    rebuild(&bench, 5, 1, 0, 0, 1);
     EXPECT(at_position(&bench, CACHE_LIVE, 5, 1, position(1, 0), 77) == CHAT_OK);
     append(&bench, 5, 100, 0);
     EXPECT(at_position(&bench, CACHE_LIVE, 5, 1, position(1, 0), 77) == CHAT_ERR_EXISTS);
@@ -163,6 +190,7 @@ static void test_entries_expire_by_their_own_age(void)
 {
     struct bench bench = {.inbox = create(true, 8), .now_ms = 1};
     enlist(&bench, 5, 1, 77);
+    rebuild(&bench, 5, 1, 0, 0, 1);
     append(&bench, 5, 100, 0);
     bench.now_ms = 50000;
     append(&bench, 5, 101, 0);
@@ -185,21 +213,38 @@ static void test_a_failover_loses_the_tail_and_begins_a_generation(void)
     append(&bench, 5, 102, 0);
     at_position(&bench, CACHE_TRIM, 5, 1, position(1, 3), 0);
     inbox_failover(bench.inbox);
-    at_position(&bench, CACHE_INBOX, 5, 1, position(1, 3), 0); /* Of old: from the head. */
-    EXPECT(bench.reply.entry_count == 1 && bench.reply.entries[0].id == 101);
-    EXPECT(bench.reply.entries[0].position == position(2, 1));
     at_position(&bench, CACHE_TRIM, 5, 1, position(1, 3), 0); /* Of old: nothing. */
-    struct chat_effect rebuild = operation(CACHE_REBUILD, 5, 1);
-    rebuild.entry.kind = ENTRY_MESSAGE;
-    rebuild.entry.id = 101;
-    apply(&bench, &rebuild);
+    rebuild(&bench, 5, 1, ENTRY_MESSAGE, 101, 2);
     EXPECT(bench.reply.locations[0].pending == 1 && bench.reply.locations[0].fresh);
-    rebuild.entry.id = 102;
-    apply(&bench, &rebuild);
+    rebuild(&bench, 5, 1, ENTRY_MESSAGE, 102, 2);
     EXPECT(bench.reply.locations[0].pending == 2);
-    rebuild.entry.kind = 0;
-    apply(&bench, &rebuild);
+    rebuild(&bench, 5, 1, 0, 0, 2);
     EXPECT(!bench.reply.locations[0].fresh);
+    at_position(&bench, CACHE_INBOX, 5, 1, position(1, 3), 0); /* Of old: from the head. */
+    EXPECT(bench.reply.entry_count == 2 && bench.reply.entries[0].id == 101);
+    EXPECT(bench.reply.entries[0].position == position(2, 1));
+    inbox_destroy(bench.inbox);
+}
+
+/* Else a session that holds on over a failover would never learn what the tail held; and what was
+ * rebuilt before another one would count as complete. */
+static void test_a_fresh_inbox_is_not_read_and_is_rebuilt_in_one_generation(void)
+{
+    struct bench bench = {.inbox = create(true, 8), .now_ms = 1};
+    enlist(&bench, 5, 1, 77);
+    EXPECT(at_position(&bench, CACHE_LIVE, 5, 1, 0, 77) == CHAT_ERR_MISSING);
+    EXPECT(rebuild(&bench, 5, 1, 0, 0, 1) == CHAT_OK);
+    EXPECT(at_position(&bench, CACHE_LIVE, 5, 1, 0, 77) == CHAT_OK);
+    inbox_replicate(bench.inbox);
+    inbox_failover(bench.inbox);
+    EXPECT(inbox_holds(bench.inbox, 5, 1, 0, 77, 2));
+    EXPECT(at_position(&bench, CACHE_LIVE, 5, 1, 0, 77) == CHAT_ERR_MISSING);
+    EXPECT(at_position(&bench, CACHE_INBOX, 5, 1, 0, 77) == CHAT_ERR_MISSING);
+    EXPECT(rebuild(&bench, 5, 1, ENTRY_MESSAGE, 100, 2) == CHAT_OK);
+    inbox_failover(bench.inbox);
+    EXPECT(rebuild(&bench, 5, 1, ENTRY_MESSAGE, 101, 2) == CHAT_ERR_MISSING);
+    EXPECT(rebuild(&bench, 5, 1, 0, 0, 2) == CHAT_ERR_MISSING);
+    EXPECT(enlist(&bench, 5, 1, 77) == CHAT_OK && bench.reply.locations[0].fresh);
     inbox_destroy(bench.inbox);
 }
 
@@ -361,6 +406,7 @@ static void test_against_oracle(uint64_t seed, bool contents)
     for (uint64_t user = 0; user < USERS; user++) {
         for (uint32_t device = 1; device <= DEVICES; device++) {
             EXPECT(enlist(&bench, user, device, 3) == CHAT_OK);
+            EXPECT(rebuild(&bench, user, device, 0, 0, 1) == CHAT_OK);
             at_position(&bench, CACHE_UNREGISTER, user, device, 0, 3);
         }
     }
@@ -431,10 +477,12 @@ int main(void)
     test_an_unknown_user_is_missing_until_devices_are_named();
     test_a_wake_up_is_asked_for_once_until_the_device_registers();
     test_unregister_by_an_older_connection_changes_nothing();
+    test_an_older_connection_registers_in_vain();
     test_presence_lives_as_long_as_its_gateway_and_the_dead_stay_dead();
     test_live_says_whether_anything_stands_behind();
     test_entries_expire_by_their_own_age();
     test_a_failover_loses_the_tail_and_begins_a_generation();
+    test_a_fresh_inbox_is_not_read_and_is_rebuilt_in_one_generation();
     test_a_member_list_is_not_cached_across_a_forget();
     test_the_memory_limit_refuses_and_counts();
     test_counted_users_exist_until_a_flush();

@@ -20,6 +20,8 @@ static void test_entries_travel_as_one_packet_that_ends_with_the_last_position(v
     redis_bed_call(bed, 1 * MS, 0, 0, &call);
     call = redis_bed_append(2, 4, 101, 0);
     redis_bed_call(bed, 2 * MS, 0, 0, &call);
+    call = (struct call){.op = CACHE_REBUILD | 0x8000, .argument = 1, .entry = {.more = 4}};
+    redis_bed_call(bed, 2 * MS, 0, 1, &call); /* The rebuilding is complete. */
     call = redis_bed_key(CACHE_INBOX, 3, 4, 0, POSITION(1));
     redis_bed_call(bed, 3 * MS, 0, 1, &call);
     call = redis_bed_key(CACHE_INBOX, 4, 4, 0, POSITION(2));

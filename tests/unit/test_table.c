@@ -21,6 +21,7 @@
 static struct table *create(void)
 {
     struct table_config config = table_config_default();
+    config.unsure_ms = 0;
     struct table *table = table_create(&config);
     EXPECT(table != NULL);
     return table;
@@ -107,6 +108,84 @@ static void test_unacked_is_by_device_and_in_order_of_id(void)
     EXPECT(read_one(table, &ask) == CHAT_OK && reply.entries[1].id == 53);
     ask.entry.id = 60;
     EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 0);
+    table_quorum_read((const struct table *const[]){table}, 1, &ask, NOW_MS + (1ull << 40), &reply);
+    EXPECT(reply.entry_count == 0); /* Expired. */
+    table_destroy(table);
+}
+
+/* The gateway of the latest acknowledgement may have died before the sender was told; not so that
+ * of one a minute before. */
+static void test_the_latest_acknowledgements_are_not_sure(void)
+{
+    struct table_config config = table_config_default();
+    struct table *table = table_create(&config);
+    for (uint64_t id = 50; id < 53; id++) {
+        struct chat_effect put = message(id, 1, 2);
+        put.entry.device = 1;
+        struct chat_effect ack = receipt(id, 1, 2, 7, ENTRY_DELIVERED);
+        table_store(table, &put, NULL, NOW_MS);
+        table_store(table, &ack, NULL, NOW_MS + (id - 50) * 40000);
+    }
+    struct chat_effect ask = read_of(READ_UNACKED, 2);
+    ask.device = 7;
+    ask.count = 9;
+    EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 2);
+    EXPECT(reply.entries[0].id == 51 && reply.entries[1].id == 52);
+    ask.user = 1; /* Of its own nobody is told. */
+    ask.device = 1;
+    EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 0);
+    table_destroy(table);
+}
+
+/* A quorum of each was written, and no replica asked has both. */
+static void test_a_row_finds_its_message_at_another_replica(void)
+{
+    struct table *tables[2] = {create(), create()};
+    struct chat_effect put = message(50, 1, 2);
+    put.user = 0; /* The message alone. */
+    table_store(tables[0], &put, NULL, NOW_MS);
+    struct chat_effect row = receipt(50, 1, 2, 8, ENTRY_READ); /* Makes the row. */
+    table_store(tables[1], &row, NULL, NOW_MS);
+    struct chat_effect ask = read_of(READ_UNACKED, 2);
+    ask.device = 7;
+    ask.count = 1;
+    table_quorum_read((const struct table *const *)tables, 2, &ask, NOW_MS, &reply);
+    EXPECT(reply.entry_count == 1 && reply.entries[0].kind == ENTRY_MESSAGE);
+    table_destroy(tables[0]);
+    table_destroy(tables[1]);
+}
+
+/* Message by message and recipient by recipient, each with the most that any of his devices said.
+ */
+static void test_receipts_of_ones_own_messages_are_found_one_after_another(void)
+{
+    struct table *table = create();
+    const struct chat_effect writes[] = {
+        message(50, 1, 2),
+        receipt(50, 1, 2, 7, ENTRY_READ),
+        receipt(50, 1, 2, 8, ENTRY_DELIVERED),
+        receipt(51, 1, 3, 1, ENTRY_DELIVERED), /* A group's: each member has a row. */
+        receipt(51, 1, 2, 8, ENTRY_DELIVERED),
+        receipt(52, 9, 2, 8, ENTRY_READ), /* Somebody else's. */
+        message(53, 1, 2),                /* Nobody has it. */
+        receipt(54, 1, 1, 2, ENTRY_READ), /* Seen on one's own other device. */
+    };
+    for (uint32_t i = 0; i < sizeof writes / sizeof writes[0]; i++) {
+        table_store(table, &writes[i], NULL, NOW_MS);
+    }
+    static const struct chat_entry told[] = {{.id = 50, .user = 2, .kind = ENTRY_READ},
+                                             {.id = 51, .user = 2, .kind = ENTRY_DELIVERED},
+                                             {.id = 51, .user = 3, .kind = ENTRY_DELIVERED}};
+    struct chat_effect ask = read_of(READ_RECEIPTS, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 1);
+        EXPECT(reply.entries[0].id == told[i].id && reply.entries[0].user == told[i].user);
+        EXPECT(reply.entries[0].kind == told[i].kind);
+        ask.entry.id = reply.entries[0].id;
+        ask.entry.user = reply.entries[0].user;
+    }
+    EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 0);
+    ask.entry = (struct chat_entry){0};
     table_quorum_read((const struct table *const[]){table}, 1, &ask, NOW_MS + (1ull << 40), &reply);
     EXPECT(reply.entry_count == 0); /* Expired. */
     table_destroy(table);
@@ -216,6 +295,7 @@ static void test_by_watermark_a_receipt_covers_what_came_before_in_its_channel(v
 {
     struct table_config config = table_config_default();
     config.watermark = true;
+    config.unsure_ms = 0;
     struct table *table = table_create(&config);
     struct chat_effect puts[] = {message(50, 1, 2), message(51, 3, 2), message(52, 1, 2),
                                  receipt(52, 1, 2, 7, ENTRY_DELIVERED)};
@@ -226,6 +306,18 @@ static void test_by_watermark_a_receipt_covers_what_came_before_in_its_channel(v
     ask.device = 7;
     EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 1);
     EXPECT(reply.entries[0].id == 51);
+    for (uint32_t i = 0; i < 2;
+         i++) { /* In a group, one by another sender does not stand for it. */
+        puts[i].entry.id += 10;
+        puts[i].entry.channel = (struct chat_channel){900, 0};
+        table_store(table, &puts[i], NULL, NOW_MS);
+    }
+    puts[3].user = 3;
+    puts[3].entry.id = 61;
+    puts[3].entry.channel = puts[0].entry.channel;
+    table_store(table, &puts[3], NULL, NOW_MS);
+    EXPECT(read_one(table, &ask) == CHAT_OK && reply.entry_count == 2);
+    EXPECT(reply.entries[1].id == 60);
     table_destroy(table);
 }
 
@@ -280,6 +372,17 @@ static void expect_unacked(const struct oracle *oracle, uint64_t from, uint32_t 
     }
 }
 
+static void expect_receipt(const struct oracle *oracle, uint64_t from)
+{
+    uint64_t id = from + 1;
+    while (id < IDS && !oracle->acked[id][1] && !oracle->acked[id][2]) {
+        id++;
+    }
+    EXPECT(reply.entry_count == (id < IDS));
+    EXPECT(id == IDS || reply.entries[0].id == id);
+    EXPECT(id == IDS || reply.entries[0].kind == (id % 2 == 0 ? ENTRY_READ : ENTRY_DELIVERED));
+}
+
 static void expect_history(const struct oracle *oracle, uint64_t before, uint32_t limit)
 {
     uint32_t count = 0;
@@ -302,7 +405,7 @@ static void test_a_majority_knows_everything(uint64_t seed)
         uint64_t id = 1 + prng_next(&prng) % (IDS - 1);
         uint32_t device = 1 + (uint32_t)(prng_next(&prng) % 2);
         struct chat_effect effect;
-        switch (prng_next(&prng) % 8) {
+        switch (prng_next(&prng) % 9) {
         case 0:
         case 1:
             effect = message(id, 1, 2);
@@ -330,6 +433,12 @@ static void test_a_majority_knows_everything(uint64_t seed)
             effect.count = 5;
             read_two(tables, &prng, &effect);
             expect_history(&oracle, id, 5);
+            break;
+        case 7:
+            effect = read_of(READ_RECEIPTS, 1);
+            effect.entry = (struct chat_entry){.id = id / 2, .user = 2};
+            read_two(tables, &prng, &effect);
+            expect_receipt(&oracle, id / 2);
             break;
         default:
             effect = read_of(READ_UNACKED, 2);
@@ -373,6 +482,9 @@ int main(void)
 {
     test_a_receipt_finds_its_message();
     test_unacked_is_by_device_and_in_order_of_id();
+    test_the_latest_acknowledgements_are_not_sure();
+    test_a_row_finds_its_message_at_another_replica();
+    test_receipts_of_ones_own_messages_are_found_one_after_another();
     test_history_pages_backwards();
     test_membership_is_by_id_whatever_the_order_of_the_writes();
     test_a_crash_takes_what_was_not_synced();
