@@ -414,7 +414,7 @@ uint64_t system_memory_bytes(const struct plan *plan, const struct system_option
     uint64_t bytes = population_memory_bytes(world.client_count);
     bytes += world.count[CLASS_GATEWAY] * server_memory_bytes(&sample, CLASS_GATEWAY);
     bytes += world.count[CLASS_FANOUT] * server_memory_bytes(&sample, CLASS_FANOUT);
-    bytes += (uint64_t)world.near * world.devices_per_user * 24;
+    bytes += (uint64_t)world.near * world.devices_per_user * redis_device_bytes(&sample);
     bytes += (uint64_t)node_count(&world) * world.interval_count * sizeof(struct usage);
     bytes += threads * sizeof(struct stats);
     bytes += (uint64_t)world.count[CLASS_CASSANDRA] * 16384;

@@ -228,8 +228,12 @@ static void on_timer(struct sim_context *context, struct population *population,
             population_open(context, population, timer.index, 0);
         }
     } else if (timer.what == TIMER_POLL) {
-        population_step(context, population, timer.index,
-                        &(struct client_event){.kind = CLIENT_EV_POLL_DUE});
+        /* Of before the user left and came back: who came back asked at once, and goes on from
+         * there. */
+        if (timer.msg_id == population->up_last[timer.index]) {
+            population_step(context, population, timer.index,
+                            &(struct client_event){.kind = CLIENT_EV_POLL_DUE});
+        }
     } else {
         uint32_t number = number_of(population, timer.index);
         count_add(context, world, COUNT_READ, 1);

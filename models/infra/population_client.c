@@ -147,15 +147,28 @@ void population_open(struct sim_context *context, struct population *population,
     uplink_send(context, population, index, EV_OPEN, gateway, depart_ns, bytes, &up);
 }
 
+/* Did what was sent at `stamp` find the device online? Of what came over a connection the frame
+ * says so; what waited for a poll has to be younger than the device's coming online. */
+static bool found_online(const struct population *population, uint32_t index,
+                         const struct chat_frame *frame, uint64_t now_ns)
+{
+    if (!is_polling(population)) {
+        return !frame->again;
+    }
+    bool stamped = frame->text.handle > 1; /* 1: made up, of before the run. */
+    uint32_t online_ms = (uint32_t)(now_ns / 1000000) - population->up_last[index];
+    return stamped && stamp_age_ns(frame->text.handle, now_ns) / 1000000 <= online_ms;
+}
+
 static void on_shown(struct sim_context *context, struct population *population, uint32_t index,
                      const struct chat_frame *frame)
 {
     const struct world *world = population->peer.world;
     const struct plan_population *plan = &world->plan->population;
+    uint64_t now_ns = sim_context_now(context);
     count_add(context, world, COUNT_DELIVERED, 1);
-    if (!frame->again) {
-        stage_record(context, world, STAGE_DELIVERY,
-                     stamp_age_ns(frame->text.handle, sim_context_now(context)));
+    if (found_online(population, index, frame, now_ns)) {
+        stage_record(context, world, STAGE_DELIVERY, stamp_age_ns(frame->text.handle, now_ns));
     }
     if (world->judge == NULL) {
         return;
@@ -179,7 +192,7 @@ static void on_receipt(struct sim_context *context, struct population *populatio
     uint64_t now_ns = sim_context_now(context);
     bool read = frame->status == FRAME_READ;
     count_add(context, world, read ? COUNT_RECEIPTS_READ : COUNT_RECEIPTS_DELIVERED, 1);
-    if (!frame->again && frame->text.handle != 0) {
+    if (frame->text.handle != 0 && found_online(population, index, frame, now_ns)) {
         stage_record(context, world, STAGE_RECEIPT, stamp_age_ns(frame->text.handle, now_ns));
     }
     if (world->judge != NULL) {
@@ -215,6 +228,9 @@ void population_step(struct sim_context *context, struct population *population,
 {
     struct client_effects *effects = &population->effects;
     event->tick = tick_of(sim_context_now(context));
+    if (event->kind == CLIENT_EV_START && is_polling(population)) {
+        population->up_last[index] = (uint32_t)(sim_context_now(context) / 1000000);
+    }
     client_step(&population->clients[index], &population->setup->client,
                 memory_of(population, index), event, effects);
     for (uint32_t i = 0; i < effects->count; i++) {
@@ -227,7 +243,8 @@ void population_step(struct sim_context *context, struct population *population,
             population_open(context, population, index, effect->frame.position);
             break;
         case CLIENT_FX_POLL_LATER:
-            timer_post(context, population, index, TIMER_POLL, effect->delay_ns, 0);
+            timer_post(context, population, index, TIMER_POLL, effect->delay_ns,
+                       population->up_last[index]);
             break;
         case CLIENT_FX_TRANSMIT:
             transmit(context, population, index, effect);
@@ -323,7 +340,9 @@ void population_on_downlink(struct sim_context *context, struct population *popu
     if (polling ? poll_is_void(client, &down) : location_conn(client->location) != down.conn_id) {
         return; /* Said on a connection that is no more. */
     }
-    client_link_awake(&population->up_last[index], event->time_ns);
+    if (!polling) {
+        client_link_awake(&population->up_last[index], event->time_ns);
+    }
     const struct world *world = population->peer.world;
     uint64_t user = client_user(world, down.client);
     struct chat_channel channel = {down.first, 0};

@@ -15,8 +15,8 @@ enum client_timer { TIMER_START, TIMER_CONNECT, TIMER_POLL, TIMER_READ };
 /* data[] of EV_TICK2. */
 struct timer {
     uint32_t index;
-    uint32_t what; /* enum client_timer. */
-    uint64_t msg_id;
+    uint32_t what;   /* enum client_timer. */
+    uint64_t msg_id; /* READ. POLL: when the client had come online. */
     uint64_t unused[4];
 };
 _Static_assert(sizeof(struct timer) == 48, "an event's data");
@@ -25,7 +25,8 @@ struct population {
     struct peer peer;
     const struct population_setup *setup;
     struct client *clients;
-    uint32_t *up_last; /* When each client's last frame arrives, in 4096 ns. */
+    uint32_t *up_last; /* When each client's last frame arrives, in 4096 ns; of one that polls: when
+                          it came online, in ms. */
     uint32_t first;    /* Client number of clients[0]. */
     uint32_t count;
     uint32_t *offline;

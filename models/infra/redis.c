@@ -1,7 +1,7 @@
 #include "models/infra/redis.h"
 
 #include "models/infra/faults.h"
-#include "models/infra/redis_state.h"
+#include "models/infra/redis_marks.h"
 
 #define REFRESH_KEY_BYTES 60u /* One EXPIRE on the wire. */
 #define REFRESH_STARTED 1u
@@ -234,6 +234,7 @@ bool redis_fails_over(const struct redis *redis, uint64_t from_ns)
 /* What comes until it is up again is lost, so its contents may change at once. */
 static void on_down(struct redis *redis, uint64_t now_ns)
 {
+    redis_marks_clear(redis);
     if (!redis_fails_over(redis, now_ns)) {
         inbox_flush(redis->inbox);
         return;

@@ -32,6 +32,7 @@
  * Counted mode. Users 1 to `near` have an inbox here, those above are *far*: they exist, have one
  * device, which is offline, and take no memory; APPEND to one answers a location to be woken.
  * INBOX answers one plain reply: value = last position, value_low = rows, which the host makes up.
+ * Where clients poll, it answers rows of which kind, stamp and position are right (redis_marks.h).
  * MEMBERS and MEMBER answer CHAT_OK with no rows, or MISSING, by chance: a list is cached for a
  * share a T / (1 + a T) of its look-ups, a = messages a second to one group, T = member_cache_ttl.
  *
@@ -58,6 +59,9 @@ extern const struct sim_class redis_class;
  * frees it by redis_destroy(). Every gateway counts as refreshed at time 0. */
 struct redis *redis_create(struct world *world, uint32_t index, uint64_t near);
 void redis_destroy(struct redis *redis);
+
+/* Counted mode: bytes that a device takes here, for the estimate before a run. */
+uint64_t redis_device_bytes(const struct plan *plan);
 
 /* What it holds, to be set up before a run. */
 struct inbox *redis_inbox(struct redis *redis);

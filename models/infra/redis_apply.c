@@ -1,4 +1,4 @@
-#include "models/infra/redis_state.h"
+#include "models/infra/redis_marks.h"
 
 /* -- Answers ------------------------------------------------------------------------------------
  */
@@ -75,7 +75,7 @@ static void answer_locations(const struct redis_job *job, const struct inbox_rep
     }
 }
 
-/* Contents mode: the entries, then where the inbox ends. */
+/* The entries, then where the inbox ends. */
 static void answer_entries(const struct redis_job *job, const struct inbox_reply *answer)
 {
     struct packet packet = packet_for(job, answer->entry_count);
@@ -197,7 +197,11 @@ static void op_any(struct redis_job *job)
     if (rows > 0 && !write_out(job, rows)) {
         return;
     }
-    if (effect.op == CACHE_INBOX && redis->view.slots == NULL && answer.err == CHAT_OK) {
+    bool rowed = redis->view.slots == NULL || redis->view.mark_bits > 0;
+    if (effect.op == CACHE_INBOX && rowed && answer.err == CHAT_OK) {
+        if (redis->view.mark_bits > 0) {
+            redis_marks_read(redis, job->call.key.user, effect.device, &answer);
+        }
         answer_entries(job, &answer);
     } else if (answer.member_count > 0) {
         answer_members(job, &answer);
@@ -289,6 +293,9 @@ static bool op_locating(const struct redis_job *job, struct slot *slots)
         devices[rows] = (uint8_t)(i + 1);
         rows += append ? inbox_counted_append(redis->inbox, &slots[i], now_ms, &located[rows])
                        : inbox_counted_locate(redis->inbox, &slots[i], now_ms, &located[rows]);
+        if (append && redis->view.mark_bits > 0) {
+            redis_mark_last(redis, &slots[i], &job->call.entry);
+        }
     }
     if (known == 0) {
         return false;

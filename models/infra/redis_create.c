@@ -1,4 +1,4 @@
-#include "models/infra/redis_state.h"
+#include "models/infra/redis_marks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -153,7 +153,7 @@ struct redis *redis_create(struct world *world, uint32_t index, uint64_t near)
     }
     redis->view = inbox_view(redis->inbox);
     devices_absent(redis);
-    if (!outages_init(redis, fork_stall_ns(redis, &config.bytes))) {
+    if (!redis_marks_create(redis) || !outages_init(redis, fork_stall_ns(redis, &config.bytes))) {
         redis_destroy(redis);
         return NULL;
     }
@@ -173,6 +173,7 @@ void redis_destroy(struct redis *redis)
     if (redis == NULL) {
         return;
     }
+    redis_marks_destroy(redis);
     inbox_destroy(redis->inbox);
     free(redis->stamps);
     free(redis->intervals);

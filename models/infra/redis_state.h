@@ -1,5 +1,5 @@
 /* A shard's inside, shared by redis.c (time and faults), redis_apply.c (operations and their
- * answers) and redis_create.c. */
+ * answers), redis_marks.c (what polled inboxes hold) and redis_create.c. */
 #ifndef MODELS_INFRA_REDIS_STATE_H
 #define MODELS_INFRA_REDIS_STATE_H
 
@@ -33,6 +33,7 @@ struct redis {
     double members_bytes;  /* ... and what the lists take. */
     struct rng_stream members;
     uint64_t *stamps; /* By gateway: what its last refresh was answered. */
+    uint32_t *marks;  /* By slot, redis_marks.h; NULL: none. */
     struct outage_interval *intervals;
     /* Gateways, fan-outs, and gateways again, as subscribers. */
     struct redis_source sources[];

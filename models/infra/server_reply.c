@@ -123,6 +123,23 @@ static void rows_made(const struct server *server, struct server_scratch *scratc
     }
 }
 
+/* What a polled inbox holds is known but for ids: kind and stamp, where the shard still had them.
+ */
+static void rows_complete(const struct server *server, const struct server_call *call,
+                          struct chat_entry *entries, uint32_t count, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct chat_entry known = entries[i];
+        workload_old_entry(server->workload, call->user, now_ms, &entries[i]);
+        if (known.kind != 0) {
+            bool message = known.kind == ENTRY_MESSAGE;
+            uint32_t size_bytes = message ? (uint32_t)server->workload->record_size.mean : 0;
+            entries[i].kind = known.kind;
+            entries[i].text = (struct chat_blob){known.text.handle, size_bytes};
+        }
+    }
+}
+
 static void row_location(const struct reply *reply, struct chat_location *location)
 {
     *location = (struct chat_location){
@@ -195,6 +212,10 @@ static void done(struct sim_context *context, struct server *server, uint32_t wo
         event.members = rows->members;
         event.value = rows->value != 0 ? rows->value : reply->value_low;
         event.count = reply->total - (rows->value != 0 ? 1u : 0u);
+        if (call->op == CACHE_INBOX && !server->peer.world->plan->run.contents) {
+            rows_complete(server, call, rows->entries, event.count,
+                          WALL_BASE_MS + event.now_ns / 1000000);
+        }
     } else if (reply->row != ROW_NONE) {
         row_take(reply, scratch->entries, scratch->locations, scratch->members);
         event.entries = scratch->entries;
