@@ -324,6 +324,8 @@ struct chat_config {
     uint32_t hybrid_threshold;  /* Members above which a group is delivered to those online only. */
     uint32_t send_tries_max; /* Then the device is told UNAVAILABLE. Other work never gives up. */
     uint64_t hold_ns;        /* Long poll: how long a request may wait. */
+    uint64_t check_ns;   /* ... and how often its inbox is looked at meanwhile, by a naive server,
+                            where no ROUTE wakes it. 0: it is woken. */
     uint64_t confirm_ns; /* Between looks at a session: a receipt not confirmed is asked after by
                             PING, and one that was quiet has its inbox checked. */
     uint64_t gap_ns;     /* How long a hole in the positions may wait for its ROUTE. */

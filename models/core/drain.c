@@ -3,6 +3,7 @@
  *   REGISTER --> [fresh: DEVICE --> (UNACKED --> REBUILD)* --> REBUILT] --> INBOX* --> ASK --> live
  *                                                                            |  ^
  *                    GAP --gap_ns--> INBOX        too much unacknowledged: WAIT-'   poll: HOLD
+ *                                                 long poll that is not woken: CHECK-'
  *
  * A live session that has been quiet ASKs now and then: the last ROUTE may be the one that was
  * lost.
@@ -26,6 +27,7 @@ enum drain_stage {
     DRAIN_GAP,
     DRAIN_WAIT,
     DRAIN_HOLD,
+    DRAIN_CHECK,
 };
 
 static struct chat_effect *cache_call(struct chat *chat, struct flight *flight,
@@ -75,6 +77,7 @@ static void drain_call(struct chat *chat, struct flight *flight, struct session 
     case DRAIN_GAP:
     case DRAIN_WAIT:
     case DRAIN_HOLD:
+    case DRAIN_CHECK:
         CHECK(!"these wait for a timer");
     }
 }
@@ -135,6 +138,7 @@ void drain_start(struct chat *chat, struct session *session, uint64_t since, boo
     flight->drain.since = since;
     flight->drain.found = 0;
     flight->drain.acked = 0;
+    flight->drain.until_ns = chat->now_ns + chat->config.hold_ns;
     if (session->state != SESSION_LIVE || registering) {
         session->state = registering ? SESSION_OPENING : SESSION_DRAINING;
     }
@@ -236,7 +240,7 @@ static void on_registered(struct chat *chat, struct flight *flight, struct sessi
     session->trimmed = here->trimmed;
     session->state = SESSION_DRAINING;
     flight->drain.rebuilt = 0;
-    if (session->transport == TRANSPORT_POLL) {
+    if (!session_registered(chat, session)) {
         unregister(chat, session->user, session->device, session_conn(chat, session));
     }
     drain_go(chat, flight, session, here->fresh ? DRAIN_DEVICE : DRAIN_INBOX);
@@ -274,6 +278,14 @@ static bool poll_entry(struct chat *chat, struct flight *flight, struct session 
     return begun || *chain != NONE;
 }
 
+/* Nothing is there, and nobody will say when something is. */
+static void drain_check(struct chat *chat, struct flight *flight)
+{
+    uint64_t left_ns = flight->drain.until_ns - chat->now_ns;
+    flight->stage = DRAIN_CHECK;
+    flight_arm(chat, flight, left_ns < chat->config.check_ns ? left_ns : chat->config.check_ns);
+}
+
 static void on_inbox_poll(struct chat *chat, struct flight *flight, struct session *session,
                           const struct chat_event *event)
 {
@@ -302,13 +314,18 @@ static void on_inbox_poll(struct chat *chat, struct flight *flight, struct sessi
         session_passed(session, event->value);
     }
     bool more = i == event->count && session->sent < event->value;
+    bool checks = session->transport == TRANSPORT_LONG_POLL && chat->config.check_ns > 0;
+    bool over =
+        session->transport == TRANSPORT_POLL || (checks && chat->now_ns >= flight->drain.until_ns);
     /* A page that was mostly acknowledged by `since` is no answer to wait an interval for. */
     if (more && flight->drain.found < CHAT_DRAIN_MAX / 2) {
         drain_go(chat, flight, session, DRAIN_INBOX);
-    } else if (flight->drain.found > 0 || session->transport == TRANSPORT_POLL) {
+    } else if (flight->drain.found > 0 || over) {
         bool found = flight->drain.found > 0;
         drain_finish(chat, flight, session);
         session_answer(chat, session, found);
+    } else if (checks) {
+        drain_check(chat, flight);
     } else {
         drain_go(chat, flight, session, DRAIN_ASK);
     }
@@ -412,6 +429,7 @@ void drain_on_done(struct chat *chat, struct flight *flight, const struct chat_e
     case DRAIN_GAP:
     case DRAIN_WAIT:
     case DRAIN_HOLD:
+    case DRAIN_CHECK:
         CHECK(!"nothing was asked for");
     }
 }
@@ -423,7 +441,8 @@ void drain_on_timer(struct chat *chat, struct flight *flight)
     if (flight->stage == DRAIN_HOLD) {
         drain_finish(chat, flight, session);
         session_answer(chat, session, false);
-    } else if (flight->stage == DRAIN_GAP || flight->stage == DRAIN_WAIT) {
+    } else if (flight->stage == DRAIN_GAP || flight->stage == DRAIN_WAIT ||
+               flight->stage == DRAIN_CHECK) {
         drain_go(chat, flight, session, DRAIN_INBOX);
     } else {
         drain_call(chat, flight, session);

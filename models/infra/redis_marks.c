@@ -3,6 +3,7 @@
 #include "sim/pages.h"
 
 #define BITS_LEAST 2u
+#define ROUND_NS 1000000000u /* From an answer to the next request's being read, at most. */
 #define BITS_MOST 6u
 
 uint32_t redis_mark_bits(const struct plan *plan)
@@ -11,8 +12,10 @@ uint32_t redis_mark_bits(const struct plan *plan)
         return 0;
     }
     const struct plan_population *population = &plan->population;
-    uint64_t wait_ns = plan->client.transport == PLAN_POLLING ? plan->client.poll_interval_ns
-                                                              : plan->client.poll_hold_ns;
+    /* A request that is held is answered by the first entry, or at the first look after it. */
+    uint64_t wait_ns = plan->client.transport == PLAN_POLLING
+                           ? plan->client.poll_interval_ns
+                           : plan->client.poll_check_ns + ROUND_NS;
     /* Messages, and as many receipts of both kinds to their senders. */
     double entries_per_s = population->message_rate_per_s * plan_recipients(plan) *
                            (2 + population->read_share) / (double)population->connected;

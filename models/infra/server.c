@@ -350,6 +350,7 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
     config.receipts =
         plan->core.receipts == PLAN_RECEIPTS_WATERMARK ? RECEIPTS_WATERMARK : RECEIPTS_MESSAGE;
     config.hold_ns = plan->client.poll_hold_ns;
+    config.check_ns = plan->client.poll_check_ns;
     config.confirm_ns = plan->core.redeliver_ns;
     config.retry_first_ns = plan->core.retry_first_ns;
     config.retry_max_ns = plan->core.retry_max_ns;

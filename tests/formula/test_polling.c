@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <string.h>
 
 #define SMALL "scenarios/tiny.json"
 #define CROWD                                                                                      \
@@ -55,11 +56,54 @@ static void no_poller_waits_longer_than_an_interval(void **state)
     whole_free(whole);
 }
 
+static double redis_cpu(const struct whole *whole)
+{
+    const struct result_resource *cpu = &result_tier(whole_result(whole), "redis")->resources[0];
+    assert_string_equal(cpu->name, "cpu");
+    return cpu->used_mean;
+}
+
+/* A naive server that looks each C adds a wait of C / 2, and reads inboxes: one a held request and
+ * C. */
+static void a_naive_long_poll_waits_half_a_check(void **state)
+{
+    (void)state;
+    static const char *const few[] = {
+        "population.users=3000",
+        "population.connected=1000",
+        "population.group_share=0",
+        "population.message_rate=100/s",
+        "population.connection_life=0",
+        "run.warmup=8 s",
+        "run.duration=60 s",
+        "client.transport=long_polling",
+        "routing=sticky",
+        NULL,
+        NULL,
+    };
+    const char *sets[sizeof few / sizeof *few];
+    memcpy(sets, few, sizeof few);
+    sets[9] = "client.poll_check=0";
+    struct whole *woken = whole_run(SMALL, sets);
+    sets[9] = "client.poll_check=500 ms";
+    struct whole *naive = whole_run(SMALL, sets);
+    /* The core's timers go by ticks of 16.8 ms, so a check is half of one late on average. */
+    assert_near(whole_mean_s(naive, "delivery") - whole_mean_s(woken, "delivery"), 0.254, 0.02);
+    assert_true(whole_count(naive, "routes") < 0.1 * whole_count(woken, "routes"));
+    double looks_per_s = (double)whole_result(naive)->online / 0.508;
+    double more = redis_cpu(naive) - redis_cpu(woken);
+    /* A command, 1.5 us, and most of a round trip, 8 us. */
+    assert_near(3 * more / looks_per_s * 1e6, 8, 1);
+    whole_free(naive);
+    whole_free(woken);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_poller_waits_half_an_interval),
         cmocka_unit_test(no_poller_waits_longer_than_an_interval),
+        cmocka_unit_test(a_naive_long_poll_waits_half_a_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
