@@ -380,11 +380,13 @@ static void start_client(struct population *population, struct sim *sim, uint32_
     uint64_t spread_ns = polling ? population->setup->client.poll_interval_ns : 1000000000u;
     struct timer timer = {.index = index, .what = polling ? TIMER_POLL : TIMER_START};
     struct sim_event event = {.node = population->peer.node, .kind = EV_TICK2};
-    EVENT_WRITE(&event, &timer);
     event.time_ns = rng_below(rng_next(&population->peer.rng).word[0], spread_ns + 1);
     if (polling) {
         population->clients[index].state = CLIENT_ONLINE;
+        population->up_last[index] = (uint32_t)(event.time_ns / 1000000);
+        timer.msg_id = population->up_last[index];
     }
+    EVENT_WRITE(&event, &timer);
     sim_post(sim, &event);
 }
 

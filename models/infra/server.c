@@ -343,6 +343,9 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
         config.flights_max = GATEWAY_FLIGHTS_MAX;
         config.unacked_max = GATEWAY_FLIGHTS_MAX + slot_count / 8;
         config.pages_max = 1;
+        if (plan->client.transport == PLAN_LONG_POLLING) {
+            config.flights_max += slot_count; /* Each request that is held waits as one. */
+        }
     }
     config.reserve_ms = plan->run.contents ? 1000 : 0;
     config.devices_max = plan->population.devices_per_user > 1 ? CHAT_DEVICES_MAX : 1;

@@ -98,12 +98,28 @@ static void a_naive_long_poll_waits_half_a_check(void **state)
     whole_free(woken);
 }
 
+/* Every request may be held: more of them than a gateway has operations under way. */
+static void a_gateway_holds_as_many_polls_as_it_has_clients(void **state)
+{
+    (void)state;
+    struct whole *whole =
+        whole_run(SMALL, (const char *const[]){"population.users=12k", "population.connected=6k",
+                                               "population.connection_life=0", "gateway.cores=1",
+                                               "client.transport=long_polling", "routing=sticky",
+                                               "run.warmup=8 s", NULL});
+    assert_true(whole_count(whole, "deliveries") > 50);
+    assert_true(whole_count(whole, "disconnects") == 0);
+    assert_true(whole_mean_s(whole, "delivery") < 0.1);
+    whole_free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_poller_waits_half_an_interval),
         cmocka_unit_test(no_poller_waits_longer_than_an_interval),
         cmocka_unit_test(a_naive_long_poll_waits_half_a_check),
+        cmocka_unit_test(a_gateway_holds_as_many_polls_as_it_has_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
