@@ -152,6 +152,19 @@ static double far_share(const struct system *system)
     return far > 0 ? far : 0;
 }
 
+/* The path forgets a connection after `idle` of silence, unless a heartbeat breaks it. Of a device
+ * with frames at rate a, the mean time to the first gap that is as long is (e^(a idle) - 1) / a. */
+static double forget_rate_per_s(const struct plan *plan, const struct population_setup *setup)
+{
+    double idle_s = 1e-9 * (double)plan->network.idle_timeout_ns;
+    if (plan->client.transport != PLAN_WEBSOCKET ||
+        plan->client.heartbeat_ns < plan->network.idle_timeout_ns) {
+        return 0;
+    }
+    double rate_per_s = setup->activity_per_s > 1e-9 ? setup->activity_per_s : 1e-9;
+    return setup->online * rate_per_s / expm1(rate_per_s * idle_s);
+}
+
 static void setup_population(struct system *system)
 {
     const struct plan *plan = &system->plan;
@@ -171,6 +184,8 @@ static void setup_population(struct system *system)
     setup->client.poll_interval_ns = plan->client.poll_interval_ns;
     setup->client.backoff_first_ns = plan->client.reconnect_first_ns;
     setup->client.backoff_max_ns = plan->client.reconnect_max_ns;
+    setup->client.backoff_sure_milli =
+        1000 - (uint32_t)(1000 * plan->client.reconnect_jitter + 0.5);
     setup->client.send_timeout_ticks = (uint32_t)(plan->client.send_timeout_ns / 100000000u) + 1;
     struct dist_spec unit = {.law = DIST_EXPONENTIAL, .mean = 1};
     CHECK(dist_init(&setup->exponential, &unit) == DIST_OK);
@@ -187,6 +202,7 @@ static void setup_population(struct system *system)
     /* A message is a frame and an ack, and a delivery, DELIVERED, READ and two receipts each. */
     setup->activity_per_s = population->message_rate_per_s * (2 + 5 * plan_recipients(plan)) /
                             (double)(setup->online > 0 ? setup->online : 1);
+    setup->forget_rate_per_s = forget_rate_per_s(plan, setup);
     workload_init(&system->workload, plan, system->world.near, far_share(system));
     setup->workload = &system->workload;
 }

@@ -40,7 +40,9 @@ uint64_t client_backoff_ns(const struct client_config *config, uint8_t attempts,
     if (config->backoff_first_ns < span_ns >> attempts) {
         span_ns = config->backoff_first_ns << attempts;
     }
-    return (uint64_t)(((unsigned __int128)random * span_ns) >> 64);
+    CHECK(config->backoff_sure_milli <= 1000);
+    uint64_t sure_ns = span_ns / 1000 * config->backoff_sure_milli;
+    return sure_ns + (uint64_t)(((unsigned __int128)random * (span_ns - sure_ns)) >> 64);
 }
 
 static bool streaming(const struct client_config *config)

@@ -60,6 +60,7 @@ struct client_config {
     uint32_t send_timeout_ticks; /* Unacked for so long: sent again at the next sweep. */
     uint64_t backoff_first_ns;   /* The first delay is drawn from [0, this), the k-th ... */
     uint64_t backoff_max_ns;     /* ... from [0, first * 2^k), but never beyond this. */
+    uint32_t backoff_sure_milli; /* Thousandths of each that are not drawn; 0: full jitter. */
     uint64_t poll_interval_ns;   /* TRANSPORT_POLL: from one answer to the next question. */
 };
 
@@ -163,7 +164,7 @@ void client_step(struct client *client, const struct client_config *config,
 /* WebSocket, window 16, 10 s until a send is repeated at ticks of 100 ms, back-off 1 s to 60 s. */
 struct client_config client_config_default(uint8_t transport);
 
-/* Full jitter: uniform in [0, min(max, first << attempts)). */
+/* With s = min(max, first << attempts): uniform in [s * sure, s), by full jitter in [0, s). */
 uint64_t client_backoff_ns(const struct client_config *config, uint8_t attempts, uint64_t random);
 
 /* Messages under way or waiting. */

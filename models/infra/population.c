@@ -10,7 +10,7 @@
 #define SHOWN_MAX 4096u
 #define RECEIPTS_MAX 8192u
 
-enum clock { CLOCK_WRITE, CLOCK_READ, CLOCK_LEAVE, CLOCK_JOIN, CLOCK_SWEEP };
+enum clock { CLOCK_WRITE, CLOCK_READ, CLOCK_LEAVE, CLOCK_JOIN, CLOCK_FORGET, CLOCK_SWEEP };
 
 static void clock_post(struct sim_context *context, struct population *population, enum clock clock,
                        double rate_per_s)
@@ -160,6 +160,23 @@ static void on_churn(struct sim_context *context, struct population *population,
     }
 }
 
+static void on_forget(struct sim_context *context, struct population *population)
+{
+    if (sim_context_now(context) >= population->peer.world->stop_ns) {
+        return;
+    }
+    clock_post(context, population, CLOCK_FORGET,
+               population->setup->forget_rate_per_s * population->share);
+    uint32_t index = somebody(population, false);
+    if (index != UINT32_MAX) {
+        population_close(context, population, index);
+        count_add(context, population->peer.world, COUNT_DISCONNECTS, 1);
+        struct client_event event = {.kind = CLIENT_EV_DISCONNECTED,
+                                     .random = rng_next(&population->peer.rng).word[0]};
+        population_step(context, population, index, &event);
+    }
+}
+
 /* When nothing new is written any more, all come online, so that all can be delivered. */
 static void all_join(struct sim_context *context, struct population *population)
 {
@@ -206,6 +223,9 @@ static void on_clock(struct sim_context *context, struct population *population,
     case CLOCK_LEAVE:
     case CLOCK_JOIN:
         on_churn(context, population, clock == CLOCK_LEAVE);
+        break;
+    case CLOCK_FORGET:
+        on_forget(context, population);
         break;
     case CLOCK_SWEEP:
         on_sweep(context, population);
@@ -394,7 +414,8 @@ void population_start(struct population *population, struct sim *sim)
 {
     const struct population_setup *setup = population->setup;
     const double rates[] = {setup->write_rate_per_s, setup->read_rate_per_s,
-                            setup->leave_rate_per_s, setup->leave_rate_per_s};
+                            setup->leave_rate_per_s, setup->leave_rate_per_s,
+                            setup->forget_rate_per_s};
     if (population->count == 0) {
         return;
     }
@@ -405,7 +426,7 @@ void population_start(struct population *population, struct sim *sim)
         sim_post(sim, &event);
     }
     uint16_t drawn = population->writes == NULL ? CLOCK_WRITE : CLOCK_READ;
-    for (uint16_t clock = drawn; clock <= CLOCK_JOIN; clock++) {
+    for (uint16_t clock = drawn; clock < CLOCK_SWEEP; clock++) {
         double rate = rates[clock] * population->share;
         if (rate > 0) {
             double wait = dist_value(&setup->exponential, rng_next(&population->peer.rng).word[0]);

@@ -170,13 +170,19 @@ static void on_down(struct sim_context *context, struct server *server)
     }
 }
 
-static void send_refresh(struct sim_context *context, struct server *server, bool started)
+static uint64_t connected_of(const struct server *server)
 {
-    struct world *world = server->peer.world;
     uint64_t connected = 0;
     for (uint32_t i = 0; i < server->worker_count; i++) {
         connected += server->workers[i].connected;
     }
+    return connected;
+}
+
+static void send_refresh(struct sim_context *context, struct server *server, bool started)
+{
+    struct world *world = server->peer.world;
+    uint64_t connected = connected_of(server);
     for (uint32_t shard = 0; shard < world->count[CLASS_REDIS]; shard++) {
         struct call call = {
             .token = SERVER_REFRESH_TOKEN | shard,
@@ -203,20 +209,48 @@ static void sweep_arm(struct sim_context *context, struct server *server, uint16
     sim_send(context, &event);
 }
 
-/* The share of the CPU that heartbeats of idle connections take slows everything else down. */
-static void load_update(struct server *server)
+/* Of all connections, a second. */
+static double beats_per_s(const struct server *server)
+{
+    const struct plan_client *client = &plan_of(server)->client;
+    bool beats = client->transport == PLAN_WEBSOCKET && server->peer.class == CLASS_GATEWAY;
+    return beats ? 1e9 * (double)connected_of(server) / (double)client->heartbeat_ns : 0;
+}
+
+/* The share of the CPU that connections take which do nothing but beat. */
+static double idle_share(const struct server *server)
 {
     const struct plan_gateway *gateway = &plan_of(server)->gateway;
     if (server->peer.class != CLASS_GATEWAY) {
-        return;
+        return 0;
     }
-    uint64_t connected = 0;
-    for (uint32_t i = 0; i < server->worker_count; i++) {
-        connected += server->workers[i].connected;
+    double beat_ns = (double)(gateway->cpu_frame_in_ns + gateway->cpu_frame_out_ns);
+    double idle_ns = (double)connected_of(server) * (double)gateway->cpu_idle_ns;
+    double share = 1e-9 * (idle_ns + beats_per_s(server) * beat_ns) / server->worker_count;
+    return share < 0.99 ? share : 0.99;
+}
+
+/* It slows everything else down. */
+static void load_update(struct server *server)
+{
+    double idle = idle_share(server);
+    if (server->peer.class == CLASS_GATEWAY) {
+        double tls_share = plan_of(server)->gateway.tls_share;
+        server->load_milli = (uint64_t)(1000 * (1 + tls_share) / (1 - idle));
     }
-    double idle = (double)connected * (double)gateway->cpu_idle_ns * 1e-9 / server->worker_count;
-    idle = idle < 0.99 ? idle : 0.99;
-    server->load_milli = (uint64_t)(1000 * (1 + gateway->tls_share) / (1 - idle));
+}
+
+/* Heartbeats of the last sweep, both ways. They are counted, and hold up nobody: they come one by
+ * one, all the time. */
+static void beats_count(struct server *server, uint64_t now_ns)
+{
+    const struct world *world = server->peer.world;
+    if (now_ns >= world->from_ns && now_ns < world->until_ns) {
+        double beats = beats_per_s(server) * SWEEP_NS * 1e-9;
+        uint64_t bytes = (uint64_t)(beats * (double)plan_of(server)->network.framing_bytes + 0.5);
+        server->peer.in_bytes += bytes;
+        server->peer.out_bytes += bytes;
+    }
 }
 
 static void handle(struct sim_context *context, void *state, const struct sim_event *event)
@@ -249,6 +283,7 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
         break;
     case EV_TICK2:
         load_update(server);
+        beats_count(server, event->time_ns);
         server_timeouts(context, server);
         sweep_arm(context, server, EV_TICK2, SWEEP_NS);
         break;
@@ -334,8 +369,14 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
 {
     struct chat_config config = chat_config_default(slot_count);
     if (class == CLASS_FANOUT) {
-        config.records_max = FANOUT_FLIGHTS_MAX / 16;
-        config.flights_max = FANOUT_FLIGHTS_MAX;
+        /* Kafka's credit keeps to in_flight_max, but for one record a broker at least, and what a
+         * takeover inherits. */
+        config.records_max = plan->fanout.in_flight_max > plan->kafka.brokers
+                                 ? plan->fanout.in_flight_max
+                                 : plan->kafka.brokers;
+        config.records_max += FANOUT_FLIGHTS_MAX / 16;
+        config.flights_max = FANOUT_FLIGHTS_MAX > 3 * config.records_max ? FANOUT_FLIGHTS_MAX
+                                                                         : 3 * config.records_max;
         config.unacked_max = 1;
         config.pages_max = 256;
     } else {
@@ -466,13 +507,9 @@ void server_use(const struct server *server, struct resource_use uses[RESOURCE_C
     const struct world *world = server->peer.world;
     const struct plan_gateway *gateway = &world->plan->gateway;
     double measured_ns = (double)(world->until_ns - world->from_ns);
-    uint64_t connected = 0;
-    for (uint32_t i = 0; i < server->worker_count; i++) {
-        connected += server->workers[i].connected;
-    }
+    uint64_t connected = connected_of(server);
     /* Work was stretched by what the idle connections took: taken apart again. */
-    double idle = (double)connected * (double)gateway->cpu_idle_ns * 1e-9 / server->worker_count;
-    idle = server->peer.class != CLASS_GATEWAY ? 0 : idle < 0.99 ? idle : 0.99;
+    double idle = idle_share(server);
     double busy = (double)server->peer.busy_ns / (measured_ns * server->worker_count);
     busy = busy * (1 - idle) + idle;
     peer_use(&server->peer, uses);

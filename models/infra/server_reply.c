@@ -268,7 +268,7 @@ static uint64_t timeout_ns(const struct plan *plan, uint16_t op)
 {
     switch (op) {
     case SERVER_PUBLISH:
-        return 5000000000u;
+        return plan->kafka.delivery_timeout_ns;
     case SERVER_PUSH:
         return plan->push.timeout_ns;
     default:
