@@ -144,6 +144,9 @@ const struct table_row table_network[] = {
     NUMBER("fanout.cpu_byte", UNITS_COST, fanout.cpu_byte_ps, "1 ns/B", "0", "1 us/B",
            SURE_JUDGEMENT, "CPU for a byte of a record.", "Ours, as gateway.cpu_byte."),
     NUMBER("fanout.in_flight_max", UNITS_COUNT, fanout.in_flight_max, "4096", "1", "65536",
-           SURE_JUDGEMENT, "Records that a core works on at a time.", OURS),
+           SURE_JUDGEMENT,
+           "Records that a core works on at a time; each broker may send its share of them, 64 at "
+           "most and 1 at least.",
+           OURS),
     {.path = NULL},
 };

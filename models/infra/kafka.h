@@ -36,7 +36,7 @@
  *
  * What it does not do: idempotent producers and requests_in_flight_max (a request takes less than a
  * linger); compression; reads from disk (consumers read what the page cache holds); unclean
- * elections; static membership; fetch_min_bytes above one record. A request that is full does not
+ * elections; static membership. A request that is full does not
  * leave early, but the next one opens. With more than 64 partitions a broker a few batch headers
  * are not counted. A follower that was dead at a takeover is not charged for what it missed before.
  */

@@ -255,6 +255,7 @@ struct kafka_bed *kafka_bed_plan(uint32_t brokers, uint32_t partitions, uint64_t
     plan->network.framing_inside_bytes = 60;
     plan->gateway.cores = 1;
     plan->fanout.cores = CORES;
+    plan->fanout.in_flight_max = 4096;
     plan->kafka = (struct plan_kafka){
         .brokers = brokers,
         .partitions = partitions,
@@ -275,6 +276,10 @@ struct kafka_bed *kafka_bed_plan(uint32_t brokers, uint32_t partitions, uint64_t
         .batch_overhead_bytes = 61,
         .record_overhead_bytes = 9,
         .key_bytes = 8,
+        .fetch_min_bytes = 1,
+        .fetch_wait_ns = 500 * MS,
+        .fetch_partition_bytes = 1048576,
+        .fetch_bytes = 52428800,
         .session_timeout_ns = 6 * SECOND,
         .rebalance_pause_ns = 1 * SECOND,
         .failover_ns = 2 * SECOND,
