@@ -32,7 +32,8 @@ struct server_call {
     uint16_t answers; /* That are still to come; 0: none under way. */
     uint16_t got;     /* Rows received. */
     uint32_t user;    /* What rows are made of in a capacity run: user, and by op: */
-    uint64_t id;      /* READ_RECEIPT: message. INBOX: position. MEMBERS: group. RESERVE: time. */
+    uint64_t id;      /* READ_RECEIPT: message. INBOX: position. MEMBERS: group. RESERVE: time.
+                         PUBLISH: a sample of Kafka's. */
     struct server_rows *rows; /* Answers of several rows, on their way; else NULL. */
 };
 

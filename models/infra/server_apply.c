@@ -143,7 +143,8 @@ static void apply_publish(struct sim_context *context, struct server *server, ui
     call_begin(server, worker, effect, &event, &call);
     call_entry(effect, &call);
     server_call_note(server, worker, effect, now_ns, 1);
-    kafka_produce(server->producer, context, &server->peer, worker, now_ns, &call);
+    server->workers[worker].calls[(uint32_t)effect->token].id =
+        kafka_produce(server->producer, context, &server->peer, worker, now_ns, &call);
 }
 
 static void apply_push(struct sim_context *context, struct server *server, uint32_t worker,

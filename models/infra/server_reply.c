@@ -261,6 +261,9 @@ void server_on_reply(struct sim_context *context, struct server *server,
                   call->err == CHAT_ERR_FAILED ? COUNT_FAILURES : COUNT_TIMEOUTS, 1);
     }
     stage_of_call(context, server, call);
+    if (call->op == SERVER_PUBLISH && call->id != 0) {
+        kafka_producer_heard(server->producer, (uint32_t)call->id, sim_context_now(context));
+    }
     done(context, server, worker, call, &reply);
 }
 

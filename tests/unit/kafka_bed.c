@@ -44,7 +44,9 @@ static void host_publish(struct sim_context *context, struct kafka_host *host, u
                   .size_bytes = (uint16_t)bed->options.text_bytes},
         .source = host->peer.node,
     };
-    kafka_produce(host->producer, context, &host->peer, record % 4, now_ns, &call);
+    uint32_t sample =
+        kafka_produce(host->producer, context, &host->peer, record % 4, now_ns, &call);
+    bed->asked[record].sample = sample != 0 ? sample : bed->asked[record].sample;
     if (bed->options.timeout_ns != 0) {
         struct sim_event again = {
             .time_ns = now_ns + bed->options.timeout_ns,
@@ -90,6 +92,10 @@ static void host_reply(struct sim_context *context, struct kafka_host *host,
     assert_int_equal(event->flags, record % 4);
     assert_int_equal(reply.row, ROW_NONE);
     asked->replies++;
+    if (asked->sample != 0) {
+        kafka_producer_heard(host->producer, asked->sample, event->time_ns);
+        asked->sample = 0;
+    }
     assert_true(asked->replies <= asked->tries); /* Each call is answered once. */
     asked->err = reply.err;
     if (reply.err == CHAT_OK && asked->answered_ns == 0) {

@@ -114,12 +114,44 @@ static void test_a_response_takes_so_many_bytes_and_the_next_a_round_trip(void *
     assert_in_range(spread_ns(1900, many), 7 * 2 * LATENCY_NS - 1000, 8 * 2 * LATENCY_NS);
 }
 
+/* Answers at distinct times: each is a request's. A record each 0.1 ms, without a linger, to a
+ * broker that answers 0.44 ms and some bytes later. */
+static uint32_t requests_with(uint32_t in_flight_max)
+{
+    struct kafka_bed *bed = kafka_bed_plan(1, 1, 60 * SECOND);
+    bed->plan.kafka.replication = 1;
+    bed->plan.kafka.min_insync = 1;
+    bed->plan.kafka.linger_ns = 0;
+    bed->plan.kafka.delivery_timeout_ns = 5 * SECOND;
+    bed->plan.kafka.requests_in_flight_max = in_flight_max;
+    bed->options.hosts = 1;
+    bed->options.gap_ns = MS / 10;
+    bed->options.regular = true;
+    run(bed, 60 * SECOND);
+    check_each_once(bed);
+    uint32_t count = 1;
+    for (uint32_t i = 1; i < bed->options.records; i++) {
+        count += bed->asked[i].answered_ns != bed->asked[i - 1].answered_ns;
+    }
+    kafka_bed_free(bed);
+    return count;
+}
+
+static void test_no_more_requests_are_in_flight_than_may_be(void **state)
+{
+    (void)state;
+    assert_in_range(requests_with(5), 990, 1000); /* 4.4 would do. */
+    assert_in_range(requests_with(2), 2 * 1000 / 4.41 * 0.9, 2 * 1000 / 4.41 * 1.1);
+    assert_in_range(requests_with(1), 1000 / 4.41 * 0.9, 1000 / 4.41 * 1.1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_more_records_are_under_way_than_a_core_works_on),
         cmocka_unit_test(test_a_fetch_waits_for_its_least_bytes_or_its_time),
         cmocka_unit_test(test_a_response_takes_so_many_bytes_and_the_next_a_round_trip),
+        cmocka_unit_test(test_no_more_requests_are_in_flight_than_may_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
