@@ -82,7 +82,7 @@ struct plan_population {
     double group_size_sigma;   /* Of the logarithm (lognormal); 0: all of one size. */
     uint64_t group_size_max;
     uint64_t groups;             /* Groups that exist. */
-    double zipf_s;               /* Skew of activity over users and groups; 0: even. */
+    double zipf_s;               /* Skew of activity over users; 0: even. */
     double offline_share;        /* Of recipients, those not connected when it is sent. */
     uint64_t connection_life_ns; /* Mean, exponential; 0: nobody leaves. The churn. */
     double read_share;           /* Of delivered messages, those ever read. */

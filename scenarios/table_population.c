@@ -78,7 +78,7 @@ const struct table_row table_population[] = {
     NUMBER("population.groups", UNITS_COUNT, population.groups, "20k", "1", "4B", SURE_JUDGEMENT,
            "Groups that exist.", "Ours: one for each five users."),
     NUMBER("population.zipf_s", UNITS_FACTOR, population.zipf_s, "1", "0", "3", SURE_JUDGEMENT,
-           "Skew of activity over users and groups: Zipf's exponent; 0: all alike.",
+           "Skew of activity over users: Zipf's exponent, with an offset; 0: all alike.",
            "Shape measured in 81 public groups, https://ar5iv.org/html/1804.00397; exponent ours."),
     NUMBER("population.offline_share", UNITS_SHARE, population.offline_share, "30%", "0", "100%",
            SURE_JUDGEMENT, "Of recipients, those not connected when the message is sent.",

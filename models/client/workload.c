@@ -8,9 +8,27 @@
 
 #define CONTACTS 64u
 #define GROUP_TRIES 64u /* To find a group that one is in. */
+#define ZIPF_OFFSET (1.0 / 20)
 #define OLD_BITS 22u
 #define OLD_AGE_MS 60000u
 #define EPOCH_MS 1700000000000u
+
+/* The density of rank x, of 0 to 1, is (x + offset)^-s; its integral is a power, or a logarithm
+ * where s is 1, from `low` over `span`. */
+static void zipf_init(struct workload *workload, double s)
+{
+    if (s <= 0) {
+        return;
+    }
+    double power = 1 - s;
+    if (power == 0) {
+        workload->zipf_span = log((1 + ZIPF_OFFSET) / ZIPF_OFFSET);
+        return;
+    }
+    workload->zipf_power = power;
+    workload->zipf_low = pow(ZIPF_OFFSET, power);
+    workload->zipf_span = pow(1 + ZIPF_OFFSET, power) - workload->zipf_low;
+}
 
 void workload_init(struct workload *workload, const struct plan *plan, uint64_t near,
                    double far_share)
@@ -24,10 +42,7 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
     workload->read_share = population->read_share;
     workload->strict = plan->run.contents;
     workload->far_share = population->users > near ? far_share : 0;
-    if (population->zipf_s > 0) {
-        workload->zipf_offset = 1.0 / 20;
-        workload->zipf_log = log(21.0);
-    }
+    zipf_init(workload, population->zipf_s);
     workload->messages = rng_stream(plan->run.seed, "messages");
     workload->sizes = rng_stream(plan->run.seed, "sizes");
     workload->contacts = rng_stream(plan->run.seed, "contacts");
@@ -45,10 +60,13 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
 
 uint64_t workload_active(const struct workload *workload, uint64_t bits, uint64_t count)
 {
-    if (workload->zipf_log == 0) {
+    if (workload->zipf_span == 0) {
         return rng_below(bits, count);
     }
-    double rank = workload->zipf_offset * (exp(rng_unit(bits) * workload->zipf_log) - 1);
+    double at = workload->zipf_low + rng_unit(bits) * workload->zipf_span;
+    double rank = workload->zipf_power == 0 ? ZIPF_OFFSET * (exp(at) - 1)
+                                            : pow(at, 1 / workload->zipf_power) - ZIPF_OFFSET;
+    rank = rank > 0 ? rank : 0;
     uint64_t index = (uint64_t)(rank * (double)count);
     return index < count ? index : count - 1;
 }

@@ -31,8 +31,9 @@ struct workload {
     double read_share;
     const uint32_t *trace_starts;     /* Replayed: by user - 1, where its recipients begin ... */
     const uint32_t *trace_recipients; /* ... in order of time. NULL: synthetic. */
-    double zipf_offset;
-    double zipf_log; /* ln((near + offset) / offset); 0: activity is even. */
+    double zipf_power; /* 1 - zipf_s, and with it what the quantile function is made of: */
+    double zipf_low;
+    double zipf_span; /* 0: activity is even. */
     struct rng_stream messages;
     struct rng_stream sizes;
     struct rng_stream contacts;
@@ -58,7 +59,8 @@ struct workload_message workload_message(const struct workload *workload, uint64
 uint64_t workload_contact(const struct workload *workload, uint64_t user, uint32_t k);
 
 /* Index, below `count`, of who is active now: even, or skewed by a Zipf-Mandelbrot law of exponent
- * 1 whose offset of count / 20 keeps the most active at some 7 times the mean, as people are. */
+ * zipf_s whose offset of count / 20 keeps the most active at some 7 times the mean where that is 1,
+ * as people are. */
 uint64_t workload_active(const struct workload *workload, uint64_t bits, uint64_t count);
 
 bool workload_is_member(const struct workload *workload, uint64_t group, uint64_t user);

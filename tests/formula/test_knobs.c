@@ -1,7 +1,7 @@
 /* Parameters whose effect is a sum, held to it on a small system. */
 #include "tests/formula/whole.h"
 
-#include "models/plan.h"
+#include "models/client/workload.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,9 +85,39 @@ static void the_path_forgets_connections_that_do_not_beat(void **state)
                 0.1);
 }
 
+/* Of what is written, the share of the most active tenth: the integral of (x + 1/20)^-s. */
+static void activity_is_skewed_by_its_exponent(void **state)
+{
+    (void)state;
+    static const double exponents[] = {0, 0.5, 1, 1.5, 3};
+    static struct plan plan;
+    for (uint32_t i = 0; i < sizeof exponents / sizeof *exponents; i++) {
+        struct workload workload;
+        double s = exponents[i];
+        plan.population.zipf_s = s;
+        plan.population.users = 1000;
+        plan.population.record_size = (struct plan_law){.kind = PLAN_LAW_CONSTANT, .mean = 200};
+        plan.population.group_size_mean = 5;
+        workload_init(&workload, &plan, 1000, 0);
+        const struct rng_stream stream = rng_stream(1, "test");
+        uint32_t within = 0;
+        for (uint32_t n = 0; n < 100000; n++) {
+            uint64_t index = workload_active(&workload, rng_draw(&stream, i, n).word[0], 1000);
+            assert_true(index < 1000);
+            within += index < 100;
+        }
+        double low = 1 / 20.0;
+        double expected = s == 1 ? log((0.1 + low) / low) / log((1 + low) / low)
+                                 : (pow(0.1 + low, 1 - s) - pow(low, 1 - s)) /
+                                       (pow(1 + low, 1 - s) - pow(low, 1 - s));
+        assert_near(within / 100000.0, expected, 0.03);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(activity_is_skewed_by_its_exponent),
         cmocka_unit_test(heartbeats_cost_a_frame_in_and_a_frame_out),
         cmocka_unit_test(the_path_forgets_connections_that_do_not_beat),
     };
