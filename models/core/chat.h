@@ -328,6 +328,8 @@ struct chat_config {
                             where no ROUTE wakes it. 0: it is woken. */
     uint64_t confirm_ns; /* Between looks at a session: a receipt not confirmed is asked after by
                             PING, and one that was quiet has its inbox checked. */
+    uint64_t window_ns;  /* RECEIPTS_WATERMARK: how long a mark that has moved waits for others to
+                            be stored and announced with it. */
     uint64_t gap_ns;     /* How long a hole in the positions may wait for its ROUTE. */
     uint64_t retry_first_ns; /* Doubles at each try ... */
     uint64_t retry_max_ns;   /* ... up to this. */

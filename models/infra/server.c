@@ -384,6 +384,9 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
         config.flights_max = GATEWAY_FLIGHTS_MAX;
         config.unacked_max = GATEWAY_FLIGHTS_MAX + slot_count / 8;
         config.pages_max = 1;
+        if (plan->core.receipts == PLAN_RECEIPTS_WATERMARK) {
+            config.flights_max += slot_count / 4; /* Marks that wait for others. */
+        }
         if (plan->client.transport == PLAN_LONG_POLLING) {
             config.flights_max += slot_count; /* Each request that is held waits as one. */
         }
@@ -393,6 +396,7 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
     config.hybrid_threshold = plan->core.hybrid_threshold;
     config.receipts =
         plan->core.receipts == PLAN_RECEIPTS_WATERMARK ? RECEIPTS_WATERMARK : RECEIPTS_MESSAGE;
+    config.window_ns = plan->core.receipts_window_ns;
     config.hold_ns = plan->client.poll_hold_ns;
     config.check_ns = plan->client.poll_check_ns;
     config.confirm_ns = plan->core.redeliver_ns;

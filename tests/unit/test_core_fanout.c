@@ -104,6 +104,29 @@ static void test_a_watermark_stands_for_one_sender_and_what_was_sent_before(void
     bench_destroy(bench);
 }
 
+static void test_watermarks_wait_for_each_other(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    config.receipts = RECEIPTS_WATERMARK;
+    config.window_ns = 1000000000u;
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, AT(1));
+    uint64_t from_ns = bench->now_ns;
+    for (uint64_t n = 2; n < 7; n++) {
+        route(bench, ENTRY_MESSAGE, 50 + n, AT(n));
+        say_of(bench, FRAME_DELIVERED, 50 + n);
+        assert_int_equal(bench->effects.count, 0);
+    }
+    wait_for(bench, CHAT_FX_STORE, STORE_RECEIPT);
+    assert_true(bench->now_ns - from_ns >= config.window_ns);
+    assert_int_equal(expect(bench, CHAT_FX_STORE, STORE_RECEIPT)->entry.id, 56);
+    carry_on(bench, 2); /* Stored once, told once. */
+    assert_int_equal(trimmed(bench)->position, AT(6));
+    assert_int_equal(chat_counts(bench->chat).flights, 0);
+    bench_destroy(bench);
+}
+
 static void test_a_device_is_told_which_of_its_reads_are_durable(void **state)
 {
     (void)state;
@@ -340,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_a_delivered_that_finds_no_room_is_stored_later),
         cmocka_unit_test(test_a_receipt_comes_from_a_recipient_only),
         cmocka_unit_test(test_a_watermark_stands_for_one_sender_and_what_was_sent_before),
+        cmocka_unit_test(test_watermarks_wait_for_each_other),
         cmocka_unit_test(test_a_device_is_told_which_of_its_reads_are_durable),
         cmocka_unit_test(test_a_long_poll_is_held_and_woken),
         cmocka_unit_test(test_a_held_poll_is_answered_when_its_time_is_up),
