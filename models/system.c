@@ -32,6 +32,8 @@ static void plan_sample(struct plan *plan)
     plan->population.users = (uint64_t)((double)plan->population.users * fraction) + 1;
     plan->population.connected = (uint64_t)((double)plan->population.connected * fraction) + 1;
     plan->population.message_rate_per_s *= fraction;
+    plan->population.history_rate_per_s *= fraction;
+    plan->population.membership_rate_per_s *= fraction;
     plan->population.groups = (uint64_t)((double)plan->population.groups * fraction) + 1;
     plan->gateway.servers = scaled(plan->gateway.servers, fraction);
     plan->fanout.servers = scaled(plan->fanout.servers, fraction);
@@ -191,6 +193,8 @@ static void setup_population(struct system *system)
     CHECK(dist_init(&setup->exponential, &unit) == DIST_OK);
     law_init(&setup->read_delay, &population->read_delay, 1);
     setup->write_rate_per_s = population->message_rate_per_s;
+    setup->history_rate_per_s = population->history_rate_per_s;
+    setup->membership_rate_per_s = population->membership_rate_per_s;
     if (!plan->run.contents) {
         setup->read_rate_per_s =
             population->message_rate_per_s * plan_recipients(plan) * population->read_share;

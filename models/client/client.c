@@ -358,6 +358,12 @@ static void on_frame(struct client *client, const struct client_config *config,
                      struct client_effects *effects)
 {
     const struct chat_frame *frame = event->frame;
+    if (frame->status == FRAME_HISTORY && (frame->kind == FRAME_MSG || frame->kind == FRAME_END)) {
+        if (frame->kind == FRAME_END) {
+            effect_add(effects, CLIENT_FX_PAGE);
+        }
+        return;
+    }
     bool learns = frame->kind == FRAME_MSG || frame->kind == FRAME_ACK;
     if (learns && frame->msg_id > client->seen) {
         client->seen = frame->msg_id; /* First: what an ack lets out is sent "after" it. */
@@ -476,6 +482,19 @@ static void on_read(struct client *client, const struct client_config *config,
     }
 }
 
+static void on_ask(const struct client *client, const struct chat_frame *asked,
+                   struct client_effects *effects)
+{
+    if (client->state != CLIENT_ONLINE) {
+        return;
+    }
+    struct client_effect *effect = effect_add(effects, CLIENT_FX_SEND);
+    effect->frame = *asked;
+    if (asked->kind != FRAME_HISTORY) {
+        effect->frame.msg_id = client->seen; /* A change of members stands after it. */
+    }
+}
+
 void client_step(struct client *client, const struct client_config *config,
                  struct client_memory *memory, const struct client_event *event,
                  struct client_effects *effects)
@@ -518,6 +537,9 @@ void client_step(struct client *client, const struct client_config *config,
         if (memory != NULL && !streaming(config)) {
             on_said(memory, event->msg_id);
         }
+        break;
+    case CLIENT_EV_ASK:
+        on_ask(client, event->frame, effects);
         break;
     case CLIENT_EV_POLL_DUE:
         if (client->state == CLIENT_ONLINE && !streaming(config)) {

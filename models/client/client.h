@@ -118,6 +118,8 @@ enum client_event_kind {
     CLIENT_EV_SWEEP,        /* Now and then, in no hurry: is anything overdue? */
     CLIENT_EV_POLL_DUE,     /* The delay of POLL_LATER has passed. */
     CLIENT_EV_SAID,         /* Polls: the request that carried READ `msg_id` went well. */
+    CLIENT_EV_ASK, /* The user asks for what `frame` says: HISTORY, JOIN or LEAVE. Once: what
+                      is lost is not asked for again. */
 };
 
 struct client_event {
@@ -125,7 +127,7 @@ struct client_event {
     uint32_t tick;                  /* Any unit, may wrap; never less than in the event before. */
     uint64_t random;                /* Uniform bits: FAILED, DISCONNECTED. */
     uint64_t msg_id;                /* READ, SAID. */
-    const struct chat_frame *frame; /* FRAME. */
+    const struct chat_frame *frame; /* FRAME, ASK. */
 };
 
 enum client_effect_kind {
@@ -134,12 +136,13 @@ enum client_effect_kind {
     CLIENT_FX_POLL_LATER, /* Say POLL_DUE after `delay_ns`. A STOP makes it void. */
     CLIENT_FX_TRANSMIT,   /* `frame` (MSG with client_key = seq and "after" in msg_id), to which the
                              host adds channel, type, text and client_id of message `seq`. */
-    CLIENT_FX_SEND,       /* `frame` as it stands: DELIVERED, READ or PONG. */
+    CLIENT_FX_SEND,       /* `frame` as it stands: DELIVERED, READ, PONG, or what was asked for. */
     CLIENT_FX_ACKED,      /* Message `seq` is durable; frame.msg_id is its id. Once for each. */
     CLIENT_FX_REFUSED,    /* Message `seq` was refused for good: frame.err. Once for each. */
     CLIENT_FX_SHOW,       /* The frame just received is a message not seen before. */
     CLIENT_FX_AGAIN,      /* ... is one that was shown before. */
     CLIENT_FX_RECEIPT,    /* ... is a receipt that tells something new. */
+    CLIENT_FX_PAGE,       /* ... ends a page of history. Its rows, before it, are not SHOWn. */
 };
 
 struct client_effect {

@@ -55,6 +55,12 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
 struct workload_message workload_message(const struct workload *workload, uint64_t user,
                                          uint32_t seq);
 
+/* A channel that `user` writes to, by some bits. */
+struct chat_channel workload_channel(const struct workload *workload, uint64_t user, uint32_t bits);
+
+/* A group that `user` writes to, by some bits; 0: there is none. */
+uint64_t workload_pick_group(const struct workload *workload, uint64_t user, uint64_t bits);
+
 /* The k-th contact of `user`: another user, near or far. */
 uint64_t workload_contact(const struct workload *workload, uint64_t user, uint32_t k);
 
@@ -79,5 +85,9 @@ void workload_old_entry(const struct workload *workload, uint64_t user, uint64_t
                         struct chat_entry *entry);
 /* Entries of an inbox for each message in it. */
 double workload_entries(const struct workload *workload);
+
+/* Row `n`, from the newest, of the history of a channel, as of `wall_ms`. */
+void workload_old_row(const struct workload *workload, uint64_t first, uint64_t second,
+                      uint64_t wall_ms, uint32_t n, struct chat_entry *entry);
 
 #endif

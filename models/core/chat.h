@@ -148,15 +148,17 @@ struct chat_frame {
     uint8_t kind;
     uint8_t status;   /* RECEIPT: FRAME_DELIVERED or FRAME_READ. ACK: FRAME_MSG, _JOIN, _LEAVE,
                          and _READ of a POST, which has no other way to learn that it is durable.
-                         END of a poll: 1 if it found something. */
+                         END of a poll: 1 if it found something. FRAME_HISTORY: MSG and END to a
+                         device that asked for a page. */
     uint8_t type;     /* MSG. */
     uint8_t again;    /* MSG to a device: it may have been sent before. */
     int32_t err;      /* ERROR: a negative enum chat_err. */
     uint64_t msg_id;  /* Snowflake. MSG from a device: the highest it has seen, or 0. */
     uint64_t user_id; /* MSG to a device: the sender. RECEIPT: the recipient. */
     struct chat_channel channel;
-    struct chat_blob text;      /* MSG. DELIVERED, READ: a mark of the host's, size 0, that comes
-                                   out with the RECEIPT (a trace id, a time); not released. */
+    struct chat_blob text;      /* MSG. DELIVERED, READ, HISTORY: a mark of the host's, size 0, that
+                                   comes out with the RECEIPT or the END (a trace id, a time); not
+                                   released. */
     struct chat_blob client_id; /* MSG from a device, ACK, ERROR: the device's own name for it. */
     uint64_t client_key;        /* A 64-bit digest of client_id, the host's. */
     uint64_t position;          /* END, PING, PONG; MSG and RECEIPT to a device: in its inbox. */

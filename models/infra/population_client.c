@@ -55,12 +55,12 @@ static void send_frame(struct sim_context *context, struct population *populatio
     struct uplink up = {
         .conn_id = polling ? 0 : location_conn(location),
         .msg_id = frame->msg_id,
-        .position = frame->position,
+        .position = frame->user_id != 0 ? frame->user_id : frame->position,
         .first = (uint32_t)frame->channel.first,
         .second = (uint32_t)frame->channel.second,
         .client = number_of(population, index),
         .stamp = frame->text.handle,
-        .client_key = (uint32_t)frame->client_key,
+        .client_key = frame->kind == FRAME_HISTORY ? frame->limit : (uint32_t)frame->client_key,
         .size_bytes = (uint16_t)frame->text.size_bytes,
         .kind = frame->kind,
     };
@@ -265,6 +265,10 @@ void population_step(struct sim_context *context, struct population *population,
             break;
         case CLIENT_FX_RECEIPT:
             on_receipt(context, population, index, event->frame);
+            break;
+        case CLIENT_FX_PAGE:
+            stage_record(context, population->peer.world, STAGE_HISTORY,
+                         stamp_age_ns(event->frame->text.handle, sim_context_now(context)));
             break;
         }
     }

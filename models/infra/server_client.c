@@ -86,7 +86,8 @@ void server_send_frame(struct sim_context *context, struct server *server, uint3
         stage_record(context, world, STAGE_ROUTE, stamp_age_ns(down.stamp, now_ns));
     }
     downlink_send(context, server, slot, slot->client, bytes, now_ns, &down);
-    bool answered = frame->kind == FRAME_ACK || frame->kind == FRAME_ERROR;
+    bool answered =
+        frame->kind == FRAME_ACK || frame->kind == FRAME_ERROR || frame->kind == FRAME_END;
     if (slot->down == SLOT_POST && answered) {
         server_close_later(context, server, worker, conn_id, now_ns);
     }
@@ -203,6 +204,11 @@ static void frame_step(struct sim_context *context, struct server *server, uint3
         .client_key = up->client_key,
         .client_id = {0, 8},
     };
+    if (up->kind == FRAME_HISTORY) {
+        frame.limit = up->client_key;
+    } else if (up->kind == FRAME_JOIN || up->kind == FRAME_LEAVE) {
+        frame.user_id = up->position;
+    }
     struct chat_event step = {.kind = CHAT_EV_FRAME, .conn_id = conn_id, .frame = &frame};
     uint64_t cost_ns = gateway->cpu_frame_in_ns + up->size_bytes * gateway->cpu_byte_ps / 1000;
     struct server_slot *slot = &server->workers[worker].slots[(uint32_t)conn_id];
@@ -240,7 +246,7 @@ static void on_post(struct sim_context *context, struct server *server,
         return;
     }
     frame_step(context, server, worker, conn_id, event, up);
-    if (up->kind != FRAME_MSG && up->kind != FRAME_READ) { /* Those are answered. */
+    if (up->kind == FRAME_DELIVERED || up->kind == FRAME_PONG) { /* The others are answered. */
         server_close_later(context, server, worker, conn_id, server->workers[worker].free_ns);
     }
 }

@@ -50,9 +50,11 @@ void server_call_note(struct server *server, uint32_t worker, const struct chat_
         call->user = (uint32_t)effect->entry.user;
     } else if (effect->op == CACHE_INBOX || effect->op == STORE_RESERVE) {
         call->id = effect->position;
-    } else if (effect->op == CACHE_MEMBERS || effect->op == READ_MEMBERS ||
-               effect->op == READ_HISTORY) {
+    } else if (effect->op == CACHE_MEMBERS || effect->op == READ_MEMBERS) {
         call->id = effect->entry.channel.first;
+    } else if (effect->op == READ_HISTORY) {
+        call->id = effect->entry.channel.first << 32 | effect->entry.channel.second;
+        call->user = effect->count;
     }
 }
 
@@ -100,6 +102,14 @@ static void rows_made(const struct server *server, struct server_scratch *scratc
         for (uint32_t i = 0; i < event->count; i++) {
             scratch->entries[i].position = reply->plain.first + i;
             workload_old_entry(workload, call->user, now_ms, &scratch->entries[i]);
+        }
+        event->entries = scratch->entries;
+        break;
+    case READ_HISTORY:
+        event->count = call->user < CHAT_DRAIN_MAX ? call->user : CHAT_DRAIN_MAX;
+        for (uint32_t i = 0; i < event->count; i++) {
+            workload_old_row(workload, call->id >> 32, call->id & UINT32_MAX, now_ms, i,
+                             &scratch->entries[i]);
         }
         event->entries = scratch->entries;
         break;

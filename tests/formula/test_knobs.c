@@ -114,11 +114,76 @@ static void activity_is_skewed_by_its_exponent(void **state)
     }
 }
 
+/* -- What is asked for now and then ------------------------------------------------------------
+ */
+
+static struct whole *asking(const char *first, const char *second)
+{
+    return whole_run(TINY, (const char *const[]){"population.connected=300", "run.duration=20 s",
+                                                 "population.message_rate=1/s",
+                                                 "client.heartbeat=1 h", first, second, NULL});
+}
+
+static void pages_of_history_are_read_and_sent(void **state)
+{
+    (void)state;
+    struct whole *none = asking("population.history_rate=0", "core.history_page=20");
+    struct whole *short_ = asking("population.history_rate=50/s", "core.history_page=5");
+    struct whole *long_ = asking("population.history_rate=50/s", "core.history_page=25");
+    assert_near(whole_count(long_, "pages"), 1000, 0.1);
+    assert_near((double)result_stage(whole_result(long_), "history")->count,
+                whole_count(long_, "pages"), 0.05);
+    assert_true(whole_mean_s(long_, "history") < 0.2);
+    /* 20 rows of 200 B and framing more. */
+    double more = used(long_, "gateway", "nic_out") - used(short_, "gateway", "nic_out");
+    assert_near(3 * more, 50 * 20 * 280, 0.1);
+    more = used(short_, "cassandra", "cpu") - used(none, "cassandra", "cpu");
+    assert_true(3 * 16 * more > 50 * 2e-3 && 3 * 16 * more < 50 * 6e-3); /* A quorum reads. */
+    assert_true(whole_count(long_, "deliveries") < 1.3 * whole_count(none, "deliveries"));
+    whole_free(long_);
+    whole_free(short_);
+    whole_free(none);
+}
+
+static void changes_of_members_go_through_the_log(void **state)
+{
+    (void)state;
+    struct whole *none = asking("population.membership_rate=0", "population.group_share=0");
+    struct whole *some = asking("population.membership_rate=50/s", "population.group_share=0");
+    assert_near(whole_count(some, "memberships"), 1000, 0.1);
+    assert_near(whole_count(some, "records_consumed") - whole_count(none, "records_consumed"),
+                whole_count(some, "memberships"), 0.05);
+    whole_free(some);
+    whole_free(none);
+}
+
+/* Contents runs: who is judged is judged right while others come and go and read back. */
+static void guarantees_hold_with_changes_and_pages(void **state)
+{
+    (void)state;
+    struct whole *whole = whole_run(
+        TINY,
+        (const char *const[]){"run.contents=true", "population.users=60", "population.connected=40",
+                              "population.group_share=50%", "population.groups=40",
+                              "population.membership_rate=2/s", "population.history_rate=10/s",
+                              "run.duration=20 s", "run.drain=30 s", NULL});
+    const struct result *result = whole_result(whole);
+    assert_true(result->judged && result->judged_owed > 100);
+    if (result->violation_count > 0) {
+        fail_msg("%s", result->violations[0]);
+    }
+    assert_true(whole_count(whole, "memberships") > 10 && whole_count(whole, "pages") > 100);
+    whole_free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activity_is_skewed_by_its_exponent),
         cmocka_unit_test(heartbeats_cost_a_frame_in_and_a_frame_out),
+        cmocka_unit_test(pages_of_history_are_read_and_sent),
+        cmocka_unit_test(changes_of_members_go_through_the_log),
+        cmocka_unit_test(guarantees_hold_with_changes_and_pages),
         cmocka_unit_test(the_path_forgets_connections_that_do_not_beat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
