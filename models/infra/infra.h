@@ -361,6 +361,9 @@ struct peer {
  * (not before now) when its NIC is free, and reaches `to` a latency later, or is lost. */
 void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
               uint32_t bytes, struct sim_event *event);
+/* The same; false: it is lost, and counted so. */
+bool net_try(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
+             uint32_t bytes, struct sim_event *event);
 /* How long what is handed to the NIC waits and takes to be sent: its queue is that of now, since
  * what departs later must not hold up what departs before it. */
 static inline uint64_t nic_send(struct peer *peer, uint64_t now_ns, uint32_t bytes)

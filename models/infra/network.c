@@ -65,8 +65,8 @@ void peer_use(const struct peer *peer, struct resource_use uses[RESOURCE_COUNT])
     uses[RESOURCE_NIC_IN] = (struct resource_use){(double)peer->in_bytes / seconds, limit};
 }
 
-void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
-              uint32_t bytes, struct sim_event *event)
+bool net_try(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
+             uint32_t bytes, struct sim_event *event)
 {
     struct world *world = peer->world;
     uint64_t sent_ns = depart_ns + nic_send(peer, sim_context_now(context), bytes);
@@ -82,11 +82,18 @@ void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint6
         uint64_t delay_ns = cuts_delay(world, peer->node, to, sent_ns, bits.word[1]);
         if (delay_ns == SIM_NEVER) {
             count_add(context, world, COUNT_LOST, 1);
-            return;
+            return false;
         }
         event->time_ns += delay_ns;
     }
     sim_send(context, event);
+    return true;
+}
+
+void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
+              uint32_t bytes, struct sim_event *event)
+{
+    net_try(context, peer, to, depart_ns, bytes, event);
 }
 
 void reply_send(struct sim_context *context, struct peer *peer, const struct sim_event *call_event,

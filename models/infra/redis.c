@@ -88,6 +88,9 @@ static bool op_writes(uint32_t op)
     static const uint32_t reads =
         1u << (CACHE_INBOX - CACHE_REGISTER) | 1u << (CACHE_LOCATE - CACHE_REGISTER) |
         1u << (CACHE_MEMBERS - CACHE_REGISTER) | 1u << (CACHE_MEMBER - CACHE_REGISTER);
+    if (op == REDIS_OFFER) {
+        return true;
+    }
     CHECK(op >= CACHE_REGISTER && op <= CACHE_FORGET);
     return (reads >> (op - CACHE_REGISTER) & 1) == 0;
 }

@@ -36,6 +36,10 @@
  * MEMBERS and MEMBER answer CHAT_OK with no rows, or MISSING, by chance: a list is cached for a
  * share a T / (1 + a T) of its look-ups, a = messages a second to one group, T = member_cache_ttl.
  *
+ * Contents mode. MEMBERS that finds nothing answers the version of the list in `value`. Who then
+ * reads the list from the store offers it with that: REDIS_OFFER, a call a member, one packet a
+ * page. It is not answered, and void if the list was forgotten meanwhile (inbox_members_offer()).
+ *
  * In contents mode answers of several rows travel as one packet: at one time, under one loss.
  * An answer that never was (0x8000 in call.op) is not sent.
  *
@@ -47,6 +51,11 @@
 
 #include "models/infra/inbox.h"
 #include "models/infra/infra.h"
+
+/* A member of a page of a list, as an op of a call: token = version; key.conn_id, position =
+ * joined, left; key.channel, user = group, member; key.id = after << 32 | total << 16 | count;
+ * argument = index in the page. */
+#define REDIS_OFFER (CHAT_OPS + 2)
 
 #define REDIS_LAG_NS 50000000u /* A replica gets what is new this often. */
 

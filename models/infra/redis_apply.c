@@ -190,6 +190,9 @@ static void op_any(struct redis_job *job)
     } else {
         inbox_apply(redis->inbox, effect.gateway, &effect, NULL, now_ms, &answer);
     }
+    if (effect.op == CACHE_MEMBERS && answer.err == CHAT_ERR_MISSING) {
+        answer.value = inbox_members_version(redis->inbox, effect.entry.channel);
+    }
     if ((job->call.op & 0x8000) != 0) {
         return;
     }
@@ -326,10 +329,38 @@ static bool op_trim(const struct redis_job *job, struct slot *slots)
     return true;
 }
 
+/* Members come one by one; the page is taken when all are here. Two that come at once are none. */
+static void op_offer(const struct redis_job *job)
+{
+    struct redis_offer *offer = job->redis->offer;
+    const struct call *call = &job->call;
+    const struct call *first = &offer->first;
+    bool another = offer->got == 0 || call->token != first->token ||
+                   call->key.id != first->key.id || call->key.channel != first->key.channel ||
+                   call->source != first->source;
+    if (another) {
+        offer->first = *call;
+        offer->got = 0;
+    }
+    CHECK(call->argument < CHAT_PAGE_MAX);
+    offer->members[call->argument] =
+        (struct chat_member){call->key.user, call->key.conn_id, call->key.position};
+    if (++offer->got == (call->key.id & 0xffff)) {
+        inbox_members_offer(job->redis->inbox, (struct chat_channel){call->key.channel, 0},
+                            call->token, call->key.id >> 32, call->key.id >> 16 & 0xffff,
+                            offer->members, offer->got);
+        offer->got = 0;
+    }
+}
+
 void redis_apply(struct redis_job *job)
 {
     struct redis *redis = job->redis;
     uint32_t op = job->call.op & 0xfff;
+    if (op == REDIS_OFFER) {
+        op_offer(job);
+        return;
+    }
     if (redis->view.slots == NULL) {
         op_any(job);
         return;

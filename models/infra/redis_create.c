@@ -147,7 +147,9 @@ struct redis *redis_create(struct world *world, uint32_t index, uint64_t near)
     redis->members_bytes = members_bytes(redis, &config.bytes);
     redis->inbox = inbox_create(&config);
     redis->stamps = calloc(gateways, sizeof *redis->stamps);
-    if (redis->inbox == NULL || redis->stamps == NULL) {
+    redis->offer = config.contents ? calloc(1, sizeof *redis->offer) : NULL;
+    if (redis->inbox == NULL || redis->stamps == NULL ||
+        (config.contents && redis->offer == NULL)) {
         redis_destroy(redis);
         return NULL;
     }
@@ -176,6 +178,7 @@ void redis_destroy(struct redis *redis)
     redis_marks_destroy(redis);
     inbox_destroy(redis->inbox);
     free(redis->stamps);
+    free(redis->offer);
     free(redis->intervals);
     free(redis);
 }

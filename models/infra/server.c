@@ -452,6 +452,11 @@ struct server *server_create(struct world *world, enum infra_class class, uint32
     server->memory_bytes = each * server->worker_count;
     server->memory = pages_allocate_sparse(server->memory_bytes);
     CHECK(server->producer != NULL && server->memory != NULL);
+    if (plan->run.contents) {
+        server->versions =
+            calloc(server->worker_count * (server->flights_max + 1), sizeof *server->versions);
+        CHECK(server->versions != NULL);
+    }
     for (uint32_t i = 0; i < server->worker_count; i++) {
         struct server_worker *w = &server->workers[i];
         w->slot_count = slot_count;
@@ -478,6 +483,7 @@ void server_destroy(struct server *server)
     }
     pages_free(server->memory, server->memory_bytes);
     kafka_producer_destroy(server->producer);
+    free(server->versions);
     free(server);
 }
 

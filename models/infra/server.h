@@ -84,6 +84,8 @@ struct server {
     const struct workload *workload;
     struct server_scratch **scratch; /* One a thread, the world's. */
     struct kafka_producer *producer;
+    uint64_t
+        *versions; /* Contents runs: by worker and flight, of a member list that was not cached. */
     struct chat_config config;
     char *memory; /* Of all workers. */
     size_t memory_bytes;
@@ -141,6 +143,10 @@ void server_commit_open(struct server *server, uint32_t worker, uint32_t partiti
                         uint64_t offset);
 void server_commit_flush(struct sim_context *context, struct server *server, uint32_t worker,
                          uint64_t now_ns);
+
+/* A page of a member list was read: for the cache. `version` is what the cache said of the list. */
+void server_offer(struct sim_context *context, struct server *server, uint32_t worker,
+                  const struct server_call *call, uint64_t version, const struct chat_event *page);
 
 /* server_reply.c */
 void server_on_reply(struct sim_context *context, struct server *server,

@@ -2,6 +2,7 @@
  * kind of effect that the core can ask for has its row in both. */
 #include "models/infra/cassandra.h"
 #include "models/infra/faults.h"
+#include "models/infra/redis.h"
 #include "models/infra/server.h"
 
 #define COMMIT_FLUSH_NS 5000000u
@@ -133,6 +134,37 @@ static void apply_cache(struct sim_context *context, struct server *server, uint
     EVENT_WRITE(&event, &call);
     net_send(context, &server->peer, world->base[CLASS_REDIS] + world_redis_shard(world, shard_key),
              now_ns, call_bytes(world, &call), &event);
+}
+
+void server_offer(struct sim_context *context, struct server *server, uint32_t worker,
+                  const struct server_call *call, uint64_t version, const struct chat_event *page)
+{
+    struct world *world = server->peer.world;
+    uint32_t shard = world_redis_shard(world, call->id);
+    struct sim_event event = {.kind = EV_CALL, .flags = (uint16_t)worker};
+    for (uint32_t i = 0; i < page->count; i++) {
+        struct call offer = {
+            .token = version,
+            .key = {.conn_id = page->members[i].joined,
+                    .position = page->members[i].left,
+                    .id = (uint64_t)call->user << 32 | (page->value & 0xffff) << 16 | page->count,
+                    .channel = (uint32_t)call->id,
+                    .user = (uint32_t)page->members[i].user},
+            .source = server->peer.node,
+            .op = REDIS_OFFER | 0x8000,
+            .argument = (uint16_t)i,
+        };
+        EVENT_WRITE(&event, &offer);
+        if (i > 0) { /* As the first was sent, so are the others. */
+            sim_send(context, &event);
+            continue;
+        }
+        uint32_t bytes = call_bytes(world, &offer) * page->count;
+        if (!net_try(context, &server->peer, world->base[CLASS_REDIS] + shard,
+                     sim_context_now(context), bytes, &event)) {
+            return;
+        }
+    }
 }
 
 static void apply_publish(struct sim_context *context, struct server *server, uint32_t worker,

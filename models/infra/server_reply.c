@@ -204,6 +204,21 @@ static bool rows_collect(struct server_call *call, const struct reply *reply)
     return call->got == reply->total;
 }
 
+/* Contents runs: what the cache did not have, and the store has answered, goes into the cache. */
+static void members_offer(struct sim_context *context, struct server *server, uint32_t worker,
+                          const struct server_call *call, const struct chat_event *event)
+{
+    uint64_t *version =
+        &server->versions[worker * (server->flights_max + 1) + (uint32_t)event->token];
+    if (call->op == CACHE_MEMBERS && call->err == CHAT_ERR_MISSING) {
+        *version = event->value;
+    } else if (call->op == READ_MEMBERS && call->err == CHAT_OK && *version != 0) {
+        server_offer(context, server, worker, call, *version, event);
+    } else if (call->op != READ_MEMBERS) {
+        *version = 0; /* Of another operation in this slot. */
+    }
+}
+
 static void done(struct sim_context *context, struct server *server, uint32_t worker,
                  struct server_call *call, const struct reply *reply)
 {
@@ -234,6 +249,9 @@ static void done(struct sim_context *context, struct server *server, uint32_t wo
         event.count = 1;
     } else if (!server->peer.world->plan->run.contents) {
         rows_made(server, scratch, call, reply, &event);
+    }
+    if (server->versions != NULL) {
+        members_offer(context, server, worker, call, &event);
     }
     if (call->op == STORE_RESERVE && call->err == CHAT_OK) {
         server->reserved_ms = call->id > server->reserved_ms ? call->id : server->reserved_ms;
