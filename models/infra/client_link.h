@@ -9,6 +9,8 @@
 
 #include "models/infra/infra.h"
 
+#define CLIENT_OPEN_BYTES 400u /* TLS and the upgrade to a WebSocket, but for framing. */
+
 static inline uint64_t client_user(const struct world *world, uint32_t client)
 {
     return client < world->near ? client + 1 : client - world->near + 1;

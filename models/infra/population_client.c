@@ -142,8 +142,9 @@ void population_open(struct sim_context *context, struct population *population,
         client->location = location_pack(gateway, 0);
         population->up_last[index] = 0;
     }
-    uint32_t bytes = (uint32_t)(plan->network.framing_bytes +
-                                (is_polling(population) ? plan->client.http_request_bytes : 400));
+    uint32_t bytes =
+        (uint32_t)(plan->network.framing_bytes +
+                   (is_polling(population) ? plan->client.http_request_bytes : CLIENT_OPEN_BYTES));
     uplink_send(context, population, index, EV_OPEN, gateway, depart_ns, bytes, &up);
 }
 

@@ -251,11 +251,32 @@ static void on_post(struct sim_context *context, struct server *server,
     }
 }
 
+/* What a client sent takes bandwidth; it is counted, and holds up nobody: a frame is too small. */
+static void uplink_count(struct server *server, const struct sim_event *event,
+                         const struct uplink *up)
+{
+    const struct world *world = server->peer.world;
+    const struct plan *plan = world->plan;
+    if (event->time_ns < world->from_ns || event->time_ns >= world->until_ns ||
+        event->kind == EV_CLOSE) {
+        return;
+    }
+    bool polling = plan->client.transport != PLAN_WEBSOCKET;
+    uint64_t bytes = plan->network.framing_bytes + (polling ? plan->client.http_request_bytes : 0);
+    if (event->kind == EV_FRAME) {
+        bytes += wire_frame_bytes(up->kind, up->size_bytes);
+    } else if (event->kind == EV_OPEN && !polling) {
+        bytes += CLIENT_OPEN_BYTES;
+    }
+    server->peer.in_bytes += bytes;
+}
+
 void server_on_uplink(struct sim_context *context, struct server *server,
                       const struct sim_event *event)
 {
     struct uplink up;
     EVENT_READ(event, &up);
+    uplink_count(server, event, &up);
     if (event->kind == EV_OPEN) {
         on_open(context, server, event, &up);
     } else if (event->kind == EV_CLOSE) {
