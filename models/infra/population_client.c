@@ -2,30 +2,11 @@
 
 #include "models/core/wire.h"
 
-#define TICK_NS 100000000u      /* A tick of client_step(). */
-#define LB_KNOWS_NS 1000000000u /* Until the load balancer has noticed a dead gateway. */
+#define TICK_NS 100000000u /* A tick of client_step(). */
 
 static uint32_t tick_of(uint64_t now_ns)
 {
     return (uint32_t)(now_ns / TICK_NS) + 1;
-}
-
-/* Where the load balancer sends a client: home, while that lives; else another, by its tries. */
-static uint32_t gateway_for(const struct population *population, uint32_t index, uint64_t now_ns,
-                            uint32_t tries)
-{
-    const struct world *world = population->peer.world;
-    uint32_t gateways = world->count[CLASS_GATEWAY];
-    uint64_t known_ns = now_ns > LB_KNOWS_NS ? now_ns - LB_KNOWS_NS : 0;
-    uint64_t hash = hash_mix(number_of(population, index) + 0x51ed270bu);
-    for (uint32_t i = tries; i < tries + gateways; i++) {
-        uint32_t gateway = i == 0 ? population->peer.index % gateways
-                                  : (uint32_t)((hash + i * 0x9E3779B9u) % gateways);
-        if (world_is_up(world, world->base[CLASS_GATEWAY] + gateway, known_ns)) {
-            return gateway;
-        }
-    }
-    return population->peer.index % gateways;
 }
 
 static void uplink_send(struct sim_context *context, struct population *population, uint32_t index,
@@ -50,8 +31,8 @@ static void send_frame(struct sim_context *context, struct population *populatio
     uint64_t now_ns = sim_context_now(context);
     uint64_t location = population->clients[index].location;
     bool polling = is_polling(population);
-    uint32_t gateway =
-        polling ? gateway_for(population, index, now_ns, 0) : location_gateway(location);
+    uint32_t gateway = polling ? client_gateway(world, number_of(population, index), now_ns, 0)
+                               : location_gateway(location);
     struct uplink up = {
         .conn_id = polling ? 0 : location_conn(location),
         .msg_id = frame->msg_id,
@@ -131,7 +112,8 @@ void population_open(struct sim_context *context, struct population *population,
         .client = number_of(population, index),
         .tries = client->attempts,
     };
-    uint32_t gateway = gateway_for(population, index, now_ns, client->attempts);
+    uint32_t gateway =
+        client_gateway(world, number_of(population, index), now_ns, client->attempts);
     uint64_t depart_ns = now_ns;
     if (!is_polling(population)) {
         /* TCP, TLS and the upgrade: the last of these round trips is the event's own way. */
@@ -148,17 +130,19 @@ void population_open(struct sim_context *context, struct population *population,
     uplink_send(context, population, index, EV_OPEN, gateway, depart_ns, bytes, &up);
 }
 
-/* Did what was sent at `stamp` find the device online? Of what came over a connection the frame
- * says so; what waited for a poll has to be younger than the device's coming online. */
+/* Was this sent to a device online? Of what came over a connection the frame says so; what waited
+ * for a poll has to be younger than the device's coming online. */
 static bool found_online(const struct population *population, uint32_t index,
                          const struct chat_frame *frame, uint64_t now_ns)
 {
+    if (frame->text.handle <= 1) {
+        return false; /* Made up: nobody knows when it was sent. */
+    }
     if (!is_polling(population)) {
         return !frame->again;
     }
-    bool stamped = frame->text.handle > 1; /* 1: made up, of before the run. */
     uint32_t online_ms = (uint32_t)(now_ns / 1000000) - population->up_last[index];
-    return stamped && stamp_age_ns(frame->text.handle, now_ns) / 1000000 <= online_ms;
+    return stamp_age_ns(frame->text.handle, now_ns) / 1000000 <= online_ms;
 }
 
 static void on_shown(struct sim_context *context, struct population *population, uint32_t index,
@@ -193,7 +177,7 @@ static void on_receipt(struct sim_context *context, struct population *populatio
     uint64_t now_ns = sim_context_now(context);
     bool read = frame->status == FRAME_READ;
     count_add(context, world, read ? COUNT_RECEIPTS_READ : COUNT_RECEIPTS_DELIVERED, 1);
-    if (frame->text.handle != 0 && found_online(population, index, frame, now_ns)) {
+    if (found_online(population, index, frame, now_ns)) {
         stage_record(context, world, STAGE_RECEIPT, stamp_age_ns(frame->text.handle, now_ns));
     }
     if (world->judge != NULL) {

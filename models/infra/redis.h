@@ -32,9 +32,10 @@
  * Counted mode. Users 1 to `near` have an inbox here, those above are *far*: they exist, have one
  * device, which is offline, and take no memory; APPEND to one answers a location to be woken.
  * INBOX answers one plain reply: value = last position, value_low = rows, which the host makes up.
- * Where clients poll, it answers rows of which kind, stamp and position are right (redis_marks.h).
- * MEMBERS and MEMBER answer CHAT_OK with no rows, or MISSING, by chance: a list is cached for a
- * share a T / (1 + a T) of its look-ups, a = messages a second to one group, T = member_cache_ttl.
+ * Where clients poll, or something fails, it answers rows of which kind, stamp and position are
+ * right (redis_marks.h). MEMBERS and MEMBER answer CHAT_OK with no rows, or MISSING, by chance: a
+ * list is cached for a share a T / (1 + a T) of its look-ups, a = messages a second to one group, T
+ * = member_cache_ttl.
  *
  * Contents mode. MEMBERS that finds nothing answers the version of the list in `value`. Who then
  * reads the list from the store offers it with that: REDIS_OFFER, a call a member, one packet a

@@ -8,14 +8,18 @@
 
 uint32_t redis_mark_bits(const struct plan *plan)
 {
-    if (plan->client.transport == PLAN_WEBSOCKET || plan->run.contents) {
+    bool faults = plan->fault_count + plan->random_fault_count > 0;
+    if (plan->run.contents || (plan->client.transport == PLAN_WEBSOCKET && !faults)) {
         return 0;
     }
     const struct plan_population *population = &plan->population;
     /* A request that is held is answered by the first entry, or at the first look after it. */
-    uint64_t wait_ns = plan->client.transport == PLAN_POLLING
-                           ? plan->client.poll_interval_ns
-                           : plan->client.poll_check_ns + ROUND_NS;
+    uint64_t wait_ns = plan->client.poll_check_ns + ROUND_NS;
+    if (plan->client.transport == PLAN_POLLING) {
+        wait_ns = plan->client.poll_interval_ns;
+    } else if (plan->client.transport == PLAN_WEBSOCKET) {
+        wait_ns = 2 * plan->core.redeliver_ns; /* Until a session that was quiet looks. */
+    }
     /* Messages, and as many receipts of both kinds to their senders. */
     double entries_per_s = population->message_rate_per_s * plan_recipients(plan) *
                            (2 + population->read_share) / (double)population->connected;

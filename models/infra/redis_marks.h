@@ -1,16 +1,17 @@
-/* When what waits in a polled inbox was sent, and what it is: capacity runs whose clients poll.
+/* When what waits in an inbox was sent, and what it is: capacity runs whose clients poll, or with
+ * faults.
  *
  * A counted inbox knows how many entries wait. Where clients hold a connection that is enough,
- * since what reaches a device online never waits there. A client that polls finds everything there,
- * so how long it waited is most of its latency. So each slot has a ring of marks beside it, by
- * number:
+ * since what reaches a device online never waits there, unless its ROUTE is lost. A client that
+ * polls finds everything there, so how long it waited is most of its latency. So each slot has a
+ * ring of marks beside it, by number:
  *
  *     mark   30 bits   the entry's stamp, in units of 1,024 ns (0: it has none)
  *             2 bits   what it is: enum redis_mark; 0: nothing is known
  *
  * The ring holds some four times what comes in between two polls, on average; an entry that it has
  * lost is made up as where there are no marks, and its latency is not measured. Where nobody polls
- * there are none, and they cost nothing.
+ * and nothing fails there are none, and they cost nothing.
  */
 #ifndef MODELS_INFRA_REDIS_MARKS_H
 #define MODELS_INFRA_REDIS_MARKS_H
@@ -19,7 +20,7 @@
 
 enum redis_mark { MARK_NONE, MARK_MESSAGE, MARK_DELIVERED, MARK_READ, MARK_KINDS };
 
-/* Base-2 logarithm of the marks of a slot; 0: none, as nobody polls. */
+/* Base-2 logarithm of the marks of a slot; 0: none, as there is no use for them. */
 uint32_t redis_mark_bits(const struct plan *plan);
 
 /* False where memory is short. After redis->view was taken. */

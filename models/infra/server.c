@@ -96,6 +96,10 @@ static void on_route(struct sim_context *context, struct server *server,
     entry_unpack(&route.entry, &entry);
     uint32_t worker = event->flags % server->worker_count;
     uint32_t device = (uint32_t)route.entry.device >> 4;
+    if (server_is_of_another(server, worker, route.conn_id, route.entry.more, device)) {
+        count_add(context, server->peer.world, COUNT_LOST, 1);
+        return;
+    }
     entry.alone = 0;
     entry.position = route.position;
     struct chat_event step = {

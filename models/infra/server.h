@@ -160,6 +160,10 @@ void server_on_uplink(struct sim_context *context, struct server *server,
                       const struct sim_event *event);
 void server_send_frame(struct sim_context *context, struct server *server, uint32_t worker,
                        uint64_t conn_id, const struct chat_frame *frame, uint64_t now_ns);
+/* Is that a connection here, but of somebody else? Ids of connections are a worker's own, and by
+ * sticky routing a ROUTE may come to another worker than the one that its device is at. */
+bool server_is_of_another(const struct server *server, uint32_t worker, uint64_t conn_id,
+                          uint64_t user, uint32_t device);
 void server_close_later(struct sim_context *context, struct server *server, uint32_t worker,
                         uint64_t conn_id, uint64_t now_ns);
 void server_slot_free(struct server *server, uint32_t worker, uint64_t conn_id);

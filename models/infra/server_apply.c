@@ -1,6 +1,7 @@
 /* Effect -> event to a node of the fleet. The twin, in the real server, is effect -> adapter; every
  * kind of effect that the core can ask for has its row in both. */
 #include "models/infra/cassandra.h"
+#include "models/infra/client_link.h"
 #include "models/infra/faults.h"
 #include "models/infra/redis.h"
 #include "models/infra/server.h"
@@ -194,6 +195,20 @@ static void apply_push(struct sim_context *context, struct server *server, uint3
              (uint32_t)world->plan->push.payload_bytes, &event);
 }
 
+/* The name of the gateway worker that a ROUTE goes to. By sticky routing it is where the load
+ * balancer sends the device's connections: whoever was refused there, or came while it was dead, is
+ * not found. A KICK is for the connection of before, which presence knows. */
+static uint32_t route_target(const struct world *world, const struct chat_effect *effect,
+                             uint64_t now_ns)
+{
+    if (world->plan->routing != PLAN_ROUTING_STICKY || effect->entry.kind == ENTRY_KICK) {
+        return effect->gateway;
+    }
+    uint32_t cores = world->plan->gateway.cores;
+    uint32_t number = client_number(world, effect->user, effect->device);
+    return client_gateway(world, number, now_ns, 0) * cores + number % cores;
+}
+
 static void apply_route(struct sim_context *context, struct server *server,
                         const struct chat_effect *effect, uint64_t now_ns)
 {
@@ -202,10 +217,11 @@ static void apply_route(struct sim_context *context, struct server *server,
     entry_pack(&effect->entry, &route.entry);
     route.entry.more = (uint32_t)effect->user;
     route.entry.device = (uint8_t)((effect->entry.device & 0xf) | effect->device << 4);
-    struct sim_event event = {.kind = EV_ROUTE, .flags = (uint16_t)effect->gateway};
+    uint32_t gateway = route_target(world, effect, sim_context_now(context));
+    struct sim_event event = {.kind = EV_ROUTE, .flags = (uint16_t)gateway};
     EVENT_WRITE(&event, &route);
     count_add(context, world, COUNT_ROUTES, 1);
-    uint32_t node = world->base[CLASS_GATEWAY] + effect->gateway / world->plan->gateway.cores;
+    uint32_t node = world->base[CLASS_GATEWAY] + gateway / world->plan->gateway.cores;
     if (node == server->peer.node) {
         event.time_ns = now_ns;
         event.node = node;
@@ -213,9 +229,9 @@ static void apply_route(struct sim_context *context, struct server *server,
         return;
     }
     if (world->plan->routing == PLAN_ROUTING_REDIS) {
-        node = world->base[CLASS_REDIS] + effect->gateway % world->count[CLASS_REDIS];
+        node = world->base[CLASS_REDIS] + gateway % world->count[CLASS_REDIS];
     } else if (world->plan->routing == PLAN_ROUTING_KAFKA) {
-        node = kafka_route_broker(world, effect->gateway, now_ns);
+        node = kafka_route_broker(world, gateway, now_ns);
     }
     uint32_t bytes =
         (uint32_t)world->plan->network.framing_inside_bytes + 56 + effect->entry.text.size_bytes;

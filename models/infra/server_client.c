@@ -93,6 +93,18 @@ void server_send_frame(struct sim_context *context, struct server *server, uint3
     }
 }
 
+bool server_is_of_another(const struct server *server, uint32_t worker, uint64_t conn_id,
+                          uint64_t user, uint32_t device)
+{
+    const struct world *world = server->peer.world;
+    const struct server_worker *w = &server->workers[worker];
+    if (world->plan->routing != PLAN_ROUTING_STICKY || (uint32_t)conn_id >= w->fresh_slot) {
+        return false;
+    }
+    return chat_connection(w->chat, (uint32_t)conn_id) == conn_id &&
+           w->slots[(uint32_t)conn_id].client != client_number(world, user, device);
+}
+
 void server_close_later(struct sim_context *context, struct server *server, uint32_t worker,
                         uint64_t conn_id, uint64_t now_ns)
 {
