@@ -283,7 +283,8 @@ static void nodes_add(struct system *system)
         node_add(system, CLASS_KAFKA, i, &kafka_broker_class, kafka_at(system->kafka, i));
     }
     for (uint32_t i = 0; i < world->count[CLASS_CASSANDRA]; i++) {
-        node_add(system, CLASS_CASSANDRA, i, &cassandra_class, cassandra_at(system->ring, i));
+        node_add(system, CLASS_CASSANDRA, i, cassandra_class(&system->world),
+                 cassandra_at(system->ring, i));
     }
     for (uint32_t i = 0; i < world->count[CLASS_REDIS]; i++) {
         node_add(system, CLASS_REDIS, i, &redis_class, system->shards[i]);

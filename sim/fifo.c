@@ -82,21 +82,26 @@ void fifo_note_waiting(struct fifo *fifo, uint64_t start_ns)
     ring->count++;
 }
 
+/* The others are a heap: parents are free no later than their children. */
 void fifo_place_many(struct fifo *fifo, uint64_t free_ns)
 {
-    uint64_t *others = fifo->memory;
-    const uint32_t other_count = fifo->server_count - 1u;
-    uint32_t before = 0; /* How many are free sooner: they move down. No branch, so in lanes. */
-    for (uint32_t i = 0; i < other_count; i++) {
-        before += others[i] < free_ns;
-    }
-    if (before == 0) {
+    uint64_t *heap = fifo->memory;
+    const uint32_t count = fifo->server_count - 1u;
+    if (free_ns <= heap[0]) {
         fifo->free_ns = free_ns;
         return;
     }
-    fifo->free_ns = others[0];
-    memmove(others, others + 1, (before - 1) * sizeof *others);
-    others[before - 1] = free_ns;
+    fifo->free_ns = heap[0];
+    uint32_t at = 0;
+    for (uint32_t child = 1; child < count; child = 2 * at + 1) {
+        child += child + 1 < count && heap[child + 1] < heap[child];
+        if (heap[child] >= free_ns) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = free_ns;
 }
 
 uint32_t fifo_count(struct fifo *fifo, uint64_t now_ns)

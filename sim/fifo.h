@@ -5,8 +5,8 @@
  * its departure's, which the caller sends; nothing is ever taken back. Outages must therefore be
  * known ahead (outage.h), and what needs to see its queue change is a station (station.h).
  *
- * Invariants: servers' free times are sorted; visits start in the order in which they arrive; a
- * server is never idle while somebody waits. Arrivals must come in order of time.
+ * Invariants: free_ns is the least of the servers' free times; visits start in the order in which
+ * they arrive; a server is never idle while somebody waits. Arrivals must come in order of time.
  *
  * With a capacity K (in service and waiting together) an arrival that finds K in the system is
  * lost, and counted. Who departs in the nanosecond of the arrival has left. This is exact: start

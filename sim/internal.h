@@ -26,19 +26,24 @@
 #define MID_COUNT 1024u
 #define CHUNK_EVENTS 14u
 
-/* Two lines of keys, then the events: ordering a window reads the keys alone. */
+/* Two lines of keys, then the events: ordering a window reads the keys alone. Aligned to its size.
+ */
 struct chunk {
     struct chunk *next;
-    uint16_t count;
+    uint16_t count; /* Once it is taken out of its bucket. */
     uint16_t owner;
     uint32_t unused;
     uint64_t keys[CHUNK_EVENTS]; /* node << window_bits | time in its window. */
     struct sim_event events[CHUNK_EVENTS];
 };
 
+/* A bucket is the address of its first chunk and, in the low bits, how many events still fit in it:
+ * a send writes to a chunk without reading it. All others are full. 0 is empty. */
+#define BUCKET_LEFT ((uintptr_t)sizeof(struct chunk) - 1)
+
 struct wheel {
-    struct chunk *near[NEAR_COUNT];
-    struct chunk *mid[MID_COUNT];
+    uintptr_t near[NEAR_COUNT];
+    uintptr_t mid[MID_COUNT];
     struct chunk *returned[2]; /* Written by the reader in windows of that parity. */
 };
 
@@ -51,8 +56,7 @@ struct node {
     const struct sim_class *class;
     void *state;
     uint32_t thread;
-    bool has_prefetch;
-    bool has_prefetch_early;
+    uint32_t prefetch_steps;
     uint64_t unused; /* 32 bytes: never across a line. */
 };
 
@@ -145,14 +149,17 @@ static inline bool event_before(const struct sim_event *a, const struct sim_even
 
 /* Time has come to `window`. */
 void wheel_window(struct sim_context *thread, uint64_t window);
-void wheel_append_slow(struct sim_context *thread, struct chunk **bucket,
+void wheel_append_slow(struct sim_context *thread, uintptr_t *bucket,
                        const struct sim_event *event);
 void wheel_append_far(struct sim_context *thread, uint32_t reader, const struct sim_event *event);
 
-static inline void chunk_put(const struct sim *sim, struct chunk *chunk,
-                             const struct sim_event *event)
+/* Into a bucket that has room. */
+static inline void bucket_put(const struct sim *sim, uintptr_t *bucket,
+                              const struct sim_event *event)
 {
-    uint32_t at = chunk->count++;
+    struct chunk *chunk = (struct chunk *)(*bucket & ~BUCKET_LEFT);
+    uint32_t at = CHUNK_EVENTS - (uint32_t)(*bucket & BUCKET_LEFT);
+    *bucket -= 1;
     chunk->keys[at] = (uint64_t)event->node << sim->window_bits |
                       (event->time_ns & (((uint64_t)1 << sim->window_bits) - 1));
     chunk->events[at] = *event;
@@ -166,13 +173,12 @@ static inline void wheel_append(struct sim_context *thread, uint32_t reader,
         return;
     }
     uint64_t window = event->time_ns >> thread->sim->window_bits;
-    struct chunk **bucket = &thread->row[reader].near[window % NEAR_COUNT];
-    struct chunk *chunk = *bucket;
-    if (chunk == NULL || chunk->count == CHUNK_EVENTS) {
+    uintptr_t *bucket = &thread->row[reader].near[window % NEAR_COUNT];
+    if ((*bucket & BUCKET_LEFT) == 0) {
         wheel_append_slow(thread, bucket, event);
         return;
     }
-    chunk_put(thread->sim, chunk, event);
+    bucket_put(thread->sim, bucket, event);
 }
 
 /* The windows before which nothing in this row is due: at least `from`. */

@@ -132,12 +132,12 @@ void sim_destroy(struct sim *sim)
 uint32_t sim_add_node(struct sim *sim, const struct sim_class *class, void *state, uint32_t cell)
 {
     CHECK(sim->node_count < sim->config.node_count_max);
+    CHECK(class->prefetch_steps <= SIM_PREFETCH_STEPS_MAX);
     sim->nodes[sim->node_count] = (struct node){
         .class = class,
         .state = state,
         .thread = cell % sim->config.thread_count,
-        .has_prefetch = class->prefetch != NULL,
-        .has_prefetch_early = class->prefetch_early != NULL,
+        .prefetch_steps = class->prefetch_steps,
     };
     return sim->node_count++;
 }

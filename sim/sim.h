@@ -29,6 +29,7 @@
 #define SIM_NODES_MAX (1u << 20)
 #define SIM_THREADS_MAX 64u
 #define SIM_DATA_WORDS 6u
+#define SIM_PREFETCH_STEPS_MAX 4u
 
 /* 64 bytes. `data` is the model's; unused words must be zero, since they take part in the order. */
 struct sim_event {
@@ -46,12 +47,12 @@ struct sim_class {
     const char *name;
     /* Handles one event. `event` is valid for the call. */
     void (*handle)(struct sim_context *context, void *state, const struct sim_event *event);
-    /* Asks the processor for the state that handle(event) will touch, some ten events ahead; may be
-     * NULL. Must not write and must tolerate any event of the class. */
-    void (*prefetch)(const void *state, const struct sim_event *event);
-    /* The same for what prefetch() itself must read: called with step 0, then 1, each some ten
-     * events further ahead, so that each may read what the one before asked for. May be NULL. */
-    void (*prefetch_early)(const void *state, const struct sim_event *event, uint32_t step);
+    /* Asks the processor for the state that handle(event) will touch. Called for each event with
+     * step 0, 1 ... prefetch_steps - 1, some ten events before the next step and then the handler:
+     * so each step may read what the one before asked for. Must not write, and must tolerate any
+     * event of the class. */
+    void (*prefetch)(const void *state, const struct sim_event *event, uint32_t step);
+    uint32_t prefetch_steps; /* 0 to SIM_PREFETCH_STEPS_MAX. */
 };
 
 enum sim_scheduler { SIM_WINDOWS, SIM_PLAIN };

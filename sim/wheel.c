@@ -66,26 +66,34 @@ void wheel_window(struct sim_context *thread, uint64_t window)
     thread->near_end_ns = ((window >> SPAN_BITS) + 2) << SPAN_BITS << thread->sim->window_bits;
 }
 
-static void bucket_put(struct sim_context *thread, struct chunk **bucket,
-                       const struct sim_event *event)
+static void bucket_add(struct sim_context *thread, uintptr_t *bucket, const struct sim_event *event)
 {
-    struct chunk *chunk = *bucket;
-    if (chunk == NULL || chunk->count == CHUNK_EVENTS) {
+    if ((*bucket & BUCKET_LEFT) == 0) {
         struct chunk *fresh = chunk_take(thread);
-        fresh->next = chunk;
-        fresh->count = 0;
-        *bucket = chunk = fresh;
+        fresh->next = (struct chunk *)*bucket;
+        fresh->count = CHUNK_EVENTS;
+        *bucket = (uintptr_t)fresh | CHUNK_EVENTS;
     }
-    chunk_put(thread->sim, chunk, event);
+    bucket_put(thread->sim, bucket, event);
 }
 
-void wheel_append_slow(struct sim_context *thread, struct chunk **bucket,
-                       const struct sim_event *event)
+/* Empties a bucket; the chain of what was in it. */
+static struct chunk *bucket_take(uintptr_t *bucket)
+{
+    struct chunk *chunk = (struct chunk *)(*bucket & ~BUCKET_LEFT);
+    if (chunk != NULL) {
+        chunk->count = (uint16_t)(CHUNK_EVENTS - (*bucket & BUCKET_LEFT));
+    }
+    *bucket = 0;
+    return chunk;
+}
+
+void wheel_append_slow(struct sim_context *thread, uintptr_t *bucket, const struct sim_event *event)
 {
     uint64_t window = event->time_ns >> thread->sim->window_bits;
     CHECK(window >= thread->window);
     bit_set(thread->near_bits, window % NEAR_COUNT);
-    bucket_put(thread, bucket, event);
+    bucket_add(thread, bucket, event);
 }
 
 void wheel_append_far(struct sim_context *thread, uint32_t reader, const struct sim_event *event)
@@ -94,7 +102,7 @@ void wheel_append_far(struct sim_context *thread, uint32_t reader, const struct 
     uint64_t last = (thread->window >> SPAN_BITS) + MID_COUNT - 1;
     span = span < last ? span : last;
     bit_set(thread->mid_bits, span % MID_COUNT);
-    bucket_put(thread, &thread->row[reader].mid[span % MID_COUNT], event);
+    bucket_add(thread, &thread->row[reader].mid[span % MID_COUNT], event);
 }
 
 uint64_t wheel_next(const struct sim_context *thread, uint64_t from)
@@ -125,8 +133,7 @@ void wheel_drain(struct sim_context *thread, uint64_t window)
         bit_clear(thread->mid_bits, span % MID_COUNT);
         for (uint32_t writer = 0; writer < sim->config.thread_count; writer++) {
             struct wheel *wheel = &sim->threads[writer].row[thread->thread];
-            struct chunk *chain = wheel->mid[span % MID_COUNT];
-            wheel->mid[span % MID_COUNT] = NULL;
+            struct chunk *chain = bucket_take(&wheel->mid[span % MID_COUNT]);
             for (struct chunk *chunk = chain; chunk != NULL; chunk = chunk->next) {
                 for (uint32_t i = 0; i < chunk->count; i++) {
                     wheel_append(thread, thread->thread, &chunk->events[i]);
@@ -143,9 +150,8 @@ struct chunk *wheel_take(struct sim_context *thread, uint64_t window)
     struct chunk *all = NULL;
     bit_clear(thread->near_bits, window % NEAR_COUNT);
     for (uint32_t writer = 0; writer < sim->config.thread_count; writer++) {
-        struct chunk **bucket = &sim->threads[writer].row[thread->thread].near[window % NEAR_COUNT];
-        struct chunk *chain = *bucket;
-        *bucket = NULL;
+        struct wheel *wheel = &sim->threads[writer].row[thread->thread];
+        struct chunk *chain = bucket_take(&wheel->near[window % NEAR_COUNT]);
         while (chain != NULL) {
             struct chunk *next = chain->next;
             chain->next = all;

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BLOCK 12u /* Events are asked for four blocks ahead, what they will touch three to one. */
+#define BLOCK 12u /* Events are asked for five blocks ahead, what they will touch four to one. */
 #define INDEX_BITS 24u
 #define SPINS_MAX 2000u
 #define INSERTION_MAX 24u
@@ -242,22 +242,14 @@ static void prefetch_events(const struct due *due, uint32_t first, uint32_t coun
     }
 }
 
-static void prefetch_early(const struct due *due, uint32_t first, uint32_t count, uint32_t step)
+/* The step of each event's class that lies `distance` blocks before its handler. */
+static void prefetch_step(const struct due *due, uint32_t first, uint32_t count, uint32_t distance)
 {
     uint32_t end = least(first + BLOCK, count);
     for (uint32_t i = first; i < end; i++) {
-        if (due[i].node->has_prefetch_early) {
-            due[i].node->class->prefetch_early(due[i].node->state, due[i].event, step);
-        }
-    }
-}
-
-static void prefetch_state(const struct due *due, uint32_t first, uint32_t count)
-{
-    uint32_t end = least(first + BLOCK, count);
-    for (uint32_t i = first; i < end; i++) {
-        if (due[i].node->has_prefetch) {
-            due[i].node->class->prefetch(due[i].node->state, due[i].event);
+        const struct node *node = due[i].node;
+        if (node->prefetch_steps >= distance) {
+            node->class->prefetch(node->state, due[i].event, node->prefetch_steps - distance);
         }
     }
 }
@@ -265,24 +257,23 @@ static void prefetch_state(const struct due *due, uint32_t first, uint32_t count
 /* Before block `first` is handled, its successors' memory is on the way. */
 static void prefetch_blocks(const struct due *due, uint32_t first, uint32_t count)
 {
-    prefetch_events(due, first + 4 * BLOCK, count);
-    prefetch_early(due, first + 3 * BLOCK, count, 0);
-    prefetch_early(due, first + 2 * BLOCK, count, 1);
-    prefetch_state(due, first + BLOCK, count);
+    prefetch_events(due, first + (SIM_PREFETCH_STEPS_MAX + 1) * BLOCK, count);
+    for (uint32_t distance = SIM_PREFETCH_STEPS_MAX; distance > 0; distance--) {
+        prefetch_step(due, first + distance * BLOCK, count, distance);
+    }
 }
 
 /* The first blocks were not asked for behind any others. */
 static void prefetch_begin(const struct due *due, uint32_t count)
 {
-    for (uint32_t block = 0; block < 4; block++) {
+    for (uint32_t block = 0; block <= SIM_PREFETCH_STEPS_MAX; block++) {
         prefetch_events(due, block * BLOCK, count);
     }
-    for (uint32_t block = 0; block < 3; block++) {
-        prefetch_early(due, block * BLOCK, count, 0);
+    for (uint32_t distance = SIM_PREFETCH_STEPS_MAX; distance > 0; distance--) {
+        for (uint32_t block = 0; block < distance; block++) {
+            prefetch_step(due, block * BLOCK, count, distance);
+        }
     }
-    prefetch_early(due, 0, count, 1);
-    prefetch_early(due, BLOCK, count, 1);
-    prefetch_state(due, 0, count);
 }
 
 static void window_handle(struct sim_context *thread, uint32_t count)

@@ -250,24 +250,46 @@ bool chat_step(struct chat *chat, const struct chat_event *event, struct chat_ef
     return chat->more;
 }
 
-void chat_prefetch_early(const struct chat *chat)
+static void prefetch_flight(const struct chat *chat, uint32_t slot)
 {
-    const char *line = (const char *)chat;
-    __builtin_prefetch(line, 1);
-    __builtin_prefetch(line + 64, 1);
-    __builtin_prefetch(line + 128, 1);
+    const char *flight = (const char *)&chat->flights[slot];
+    __builtin_prefetch(flight, 1);
+    __builtin_prefetch(flight + 64, 1);
 }
 
-void chat_prefetch(const struct chat *chat, uint64_t conn_id, uint64_t token)
+/* An event without a token may need a new flight. */
+static struct chat_touch prefetch_named(const struct chat *chat, uint64_t conn_id, uint64_t token)
 {
-    if (conn_id != 0) {
-        __builtin_prefetch(&chat->sessions[(uint32_t)conn_id], 1);
+    struct chat_touch touch = {conn_id == 0 ? NONE : (uint32_t)conn_id,
+                               token == 0 ? chat->free_flight : (uint32_t)token};
+    if (touch.session != NONE) {
+        __builtin_prefetch(&chat->sessions[touch.session], 1);
     }
-    if (token != 0) {
-        const char *flight = (const char *)&chat->flights[(uint32_t)token];
-        __builtin_prefetch(flight, 1);
-        __builtin_prefetch(flight + 64, 1);
+    if (touch.token != NONE) {
+        prefetch_flight(chat, touch.token);
     }
+    return touch;
+}
+
+struct chat_touch chat_prefetch(const struct chat *chat, uint64_t conn_id, uint64_t token,
+                                uint32_t step)
+{
+    struct chat_touch touch = {NONE, NONE};
+    if (step == 0) {
+        const char *line = (const char *)chat;
+        __builtin_prefetch(line, 1);
+        __builtin_prefetch(line + 64, 1);
+        __builtin_prefetch(line + 128, 1);
+    } else if (step == 1) {
+        touch = prefetch_named(chat, conn_id, token);
+    } else if (token != 0) {
+        const struct flight *flight = &chat->flights[(uint32_t)token];
+        if (flight->session < chat->config.sessions_max) {
+            touch.session = flight->session;
+            __builtin_prefetch(&chat->sessions[touch.session], 1);
+        }
+    }
+    return touch;
 }
 
 uint64_t chat_connection(const struct chat *chat, uint32_t slot)

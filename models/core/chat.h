@@ -349,11 +349,17 @@ struct chat *chat_init(void *memory, const struct chat_config *config);
  * true when there is more to ask for than fits: see rule 5. */
 bool chat_step(struct chat *chat, const struct chat_event *event, struct chat_effects *effects);
 
-/* Asks the processor for what chat_step() will touch: early, what every step does; and then, with
- * that at hand, the session of conn_id and the flight of token. Either may be 0. Changes nothing.
- */
-void chat_prefetch_early(const struct chat *chat);
-void chat_prefetch(const struct chat *chat, uint64_t conn_id, uint64_t token);
+/* Which slots a step will touch, as far as that is known; UINT32_MAX: none, or not yet known. */
+struct chat_touch {
+    uint32_t session; /* As in the low half of a conn_id. */
+    uint32_t token;   /* As in the low half of the token of an answer, or of the next call. */
+};
+
+/* Asks the processor for what chat_step() will touch, of an event with this conn_id and token (0:
+ * it has none). Step 0: what every step does. Then, with that at hand, step 1: what the event
+ * names, and step 2: what that names. Changes nothing. */
+struct chat_touch chat_prefetch(const struct chat *chat, uint64_t conn_id, uint64_t token,
+                                uint32_t step);
 
 /* The connection in that slot: opened, and neither closed nor dropped since; 0: none. */
 uint64_t chat_connection(const struct chat *chat, uint32_t slot);

@@ -8,11 +8,18 @@
 
 #include <stdlib.h>
 
-const struct sim_class cassandra_class = {
+static const struct sim_class contents_class = {.name = "cassandra", .handle = cassandra_handle};
+static const struct sim_class capacity_class = {
     .name = "cassandra",
-    .handle = cassandra_handle,
-    .prefetch = cassandra_prefetch,
+    .handle = quorum_handle,
+    .prefetch = quorum_prefetch,
+    .prefetch_steps = 1,
 };
+
+const struct sim_class *cassandra_class(const struct world *world)
+{
+    return world->plan->run.contents ? &contents_class : &capacity_class;
+}
 
 /* What keys and values of rows weigh that have no plan field: ids of 8 bytes each, and the 40 that
  * call_bytes() counts around a text. */
@@ -48,12 +55,39 @@ uint64_t cassandra_key(const struct call *call)
     }
 }
 
+/* Nodes that hold the same rows. */
+struct group {
+    uint32_t first;
+    uint32_t size;
+};
+
+static struct group group_at(const struct world *world, uint32_t group)
+{
+    uint32_t longer = group < world->group_rest ? group : world->group_rest;
+    return (struct group){group * world->group_size + longer,
+                          world->group_size + (group < world->group_rest)};
+}
+
+static struct group group_of(const struct world *world, uint64_t key)
+{
+    return group_at(world, (uint32_t)rng_below(key, world->group_count));
+}
+
+static uint32_t place_of(struct group group, uint64_t key, uint32_t rank)
+{
+    uint32_t place = (uint32_t)rng_below(hash_mix(key), group.size) + rank;
+    return group.first + (place < group.size ? place : place - group.size);
+}
+
+uint32_t cassandra_first(const struct world *world, uint64_t key)
+{
+    return place_of(group_of(world, key), key, 0);
+}
+
 uint32_t cassandra_replica(const struct world *world, uint64_t key, uint32_t rank)
 {
-    uint32_t count = world->count[CLASS_CASSANDRA];
-    uint32_t index = (uint32_t)rng_below(key, count) + rank;
     CHECK(rank < world->plan->cassandra.replication);
-    return world->base[CLASS_CASSANDRA] + (index < count ? index : index - count);
+    return world->base[CLASS_CASSANDRA] + place_of(group_of(world, key), key, rank);
 }
 
 uint32_t cassandra_answers(const struct call *call)
@@ -72,14 +106,14 @@ bool cassandra_reaches(const struct world *world, uint32_t from, uint32_t to, ui
 }
 
 /* The replica that a driver asks: near, or else any that is up; UINT32_MAX if none is. */
-static uint32_t coordinator_choose(struct peer *peer, const struct call *call, uint64_t now_ns)
+static uint32_t coordinator_choose(struct peer *peer, struct group group, uint64_t key,
+                                   uint64_t now_ns)
 {
     const struct world *world = peer->world;
-    uint64_t key = cassandra_key(call);
     uint32_t up[RANKS_MAX];
     uint32_t count = 0;
     for (uint32_t rank = 0; rank < world->plan->cassandra.replication; rank++) {
-        uint32_t node = cassandra_replica(world, key, rank);
+        uint32_t node = world->base[CLASS_CASSANDRA] + place_of(group, key, rank);
         if (!cassandra_reaches(world, peer->node, node, now_ns)) {
             continue;
         }
@@ -94,13 +128,24 @@ static uint32_t coordinator_choose(struct peer *peer, const struct call *call, u
 static void send_one(struct sim_context *context, struct peer *peer, uint64_t depart_ns,
                      uint16_t flags, const struct call *call)
 {
+    const struct world *world = peer->world;
     uint64_t now_ns = sim_context_now(context);
     uint64_t from_ns = depart_ns > now_ns ? depart_ns : now_ns;
-    uint32_t to = coordinator_choose(peer, call, now_ns);
-    struct sim_event event = {.kind = EV_CALL, .flags = flags};
+    uint64_t key = cassandra_key(call);
+    struct group group = group_of(world, key);
+    uint32_t to = coordinator_choose(peer, group, key, now_ns);
+    struct sim_event event = {.node = to, .kind = EV_CALL, .flags = flags};
     if (to != UINT32_MAX) {
         EVENT_WRITE(&event, call);
-        net_send(context, peer, to, from_ns, call_bytes(peer->world, call), &event);
+        event.time_ns = net_arrival(context, peer, to, from_ns, call_bytes(world, call),
+                                    rng_next(&peer->rng).word[0]);
+        if (!world->plan->run.contents) { /* One handler for the group: cassandra_quorum.c. */
+            event.node = world->base[CLASS_CASSANDRA] + group.first;
+            event.flags = (uint16_t)((flags & 0xff) | (to - event.node) << 8);
+        }
+        if (event.time_ns != SIM_NEVER) {
+            sim_send(context, &event);
+        }
         return;
     }
     struct reply reply = {.token = call->token, .err = CHAT_ERR_FAILED};
@@ -122,6 +167,21 @@ void cassandra_send(struct sim_context *context, struct peer *peer, uint64_t dep
         part.entry.size_bytes = 0;
         send_one(context, peer, depart_ns, flags, &part);
     }
+}
+
+uint8_t cassandra_live(const struct cassandra *node, uint32_t first, uint64_t now_ns)
+{
+    const struct cassandra_ring *ring = node->ring;
+    uint32_t live = (1u << ring->replication) - 1;
+    for (uint32_t rank = 0; !ring->faultless && rank < ring->replication; rank++) {
+        uint32_t index = ring_index(ring, first, rank);
+        uint32_t other = ring->world->base[CLASS_CASSANDRA] + index;
+        if (index != node->peer.index &&
+            !cassandra_reaches(ring->world, node->peer.node, other, now_ns)) {
+            live &= ~(1u << rank);
+        }
+    }
+    return (uint8_t)live;
 }
 
 /* -- The ring -----------------------------------------------------------------------------------
@@ -236,6 +296,9 @@ static bool ring_init(struct cassandra_ring *ring, struct world *world)
     ring->node_count = world->count[CLASS_CASSANDRA];
     ring->slot_count = cassandra->coordinator_max;
     ring->replication = cassandra->replication;
+    world->group_count = ring->node_count / ring->replication;
+    world->group_size = ring->node_count / world->group_count;
+    world->group_rest = ring->node_count % world->group_count;
     CHECK(ring->replication >= 1 && ring->replication <= RANKS_MAX);
     CHECK(ring->replication <= ring->node_count);
     CHECK(ring->slot_count >= 1 && ring->slot_count < SLOT_HINT);
@@ -301,16 +364,15 @@ static void outages_merge(struct cassandra *node, struct outage_interval *interv
     CHECK(outage_init(&node->peer.outage, intervals, (uint32_t)merged) == OUTAGE_OK);
 }
 
-static void node_init(struct cassandra_ring *ring, uint32_t index)
+static void node_init(struct cassandra_ring *ring, uint32_t index, struct group group)
 {
     struct cassandra *node = &ring->nodes[index];
     const struct plan_cassandra *cassandra = &ring->world->plan->cassandra;
     peer_init(&node->peer, ring->world, CLASS_CASSANDRA, index, cassandra->nic_bytes_per_s);
     node->ring = ring;
-    uint32_t inside = ring->slot_count < SLOTS_INLINE ? ring->slot_count : SLOTS_INLINE;
-    node->inline_free = (uint16_t)((1u << inside) - 1);
-    node->overflow_free = SLOT_NONE;
-    CHECK(fifo_memory_words(ring->core_count, 0) <= FIFO_SERVERS_MAX - 1);
+    node->group_first = group.first;
+    node->group_size = group.size;
+    CHECK(fifo_memory_words(ring->core_count, 0) <= FIFO_SERVERS_MAX);
     fifo_init(&node->cpu, ring->core_count, 0, ring->core_count == 1 ? NULL : node->cpu_memory);
     uint32_t slots = at_most_servers(cassandra->read_slots);
     fifo_init(&node->reads, slots, 0, slots == 1 ? NULL : node->reads_memory);
@@ -331,18 +393,17 @@ static bool nodes_create(struct cassandra_ring *ring)
     for (uint32_t i = 0; i < ring->node_count; i++) {
         room += outage_room(ring, i);
     }
-    uint32_t outside = ring->slot_count > SLOTS_INLINE ? ring->slot_count - SLOTS_INLINE : 1;
     ring->nodes_size_bytes = ring->node_count * sizeof *ring->nodes;
-    ring->overflow_size_bytes = (size_t)outside * ring->node_count * sizeof *ring->overflow;
     ring->nodes = pages_allocate(ring->nodes_size_bytes);
-    ring->overflow = pages_allocate(ring->overflow_size_bytes);
     ring->intervals = malloc(room * sizeof *ring->intervals);
-    if (ring->nodes == NULL || ring->overflow == NULL || ring->intervals == NULL) {
+    if (ring->nodes == NULL || ring->intervals == NULL) {
         return false;
     }
     struct outage_interval *intervals = ring->intervals;
+    uint32_t group = 0;
     for (uint32_t i = 0; i < ring->node_count; i++) {
-        node_init(ring, i);
+        group += i >= group_at(ring->world, group).first + group_at(ring->world, group).size;
+        node_init(ring, i, group_at(ring->world, group));
         if (outage_room(ring, i) > 0) {
             outages_merge(&ring->nodes[i], intervals, outage_room(ring, i));
             intervals += outage_room(ring, i);
@@ -380,9 +441,6 @@ void cassandra_destroy(struct cassandra_ring *ring)
     if (ring->nodes != NULL) {
         pages_free(ring->nodes, ring->nodes_size_bytes);
     }
-    if (ring->overflow != NULL) {
-        pages_free(ring->overflow, ring->overflow_size_bytes);
-    }
     free(ring->intervals);
     free(ring);
 }
@@ -396,7 +454,7 @@ struct cassandra *cassandra_at(struct cassandra_ring *ring, uint32_t index)
 void cassandra_post(struct cassandra_ring *ring, struct sim *sim)
 {
     const struct plan *plan = ring->world->plan;
-    for (uint32_t i = 0; i < ring->node_count; i++) {
+    for (uint32_t i = 0; plan->run.contents && i < ring->node_count; i++) {
         struct cassandra *node = &ring->nodes[i];
         struct rng_bits bits = rng_next(&node->peer.rng);
         struct sim_event event = {
@@ -405,7 +463,7 @@ void cassandra_post(struct cassandra_ring *ring, struct sim *sim)
             .kind = EV_TICK,
         };
         sim_post(sim, &event);
-        if (plan->run.contents && plan->cassandra.commitlog_sync_ns > 0) {
+        if (plan->cassandra.commitlog_sync_ns > 0) {
             event.kind = EV_TICK3;
             event.time_ns =
                 sim_now(sim) + rng_below(bits.word[1], plan->cassandra.commitlog_sync_ns);
@@ -442,6 +500,6 @@ void cassandra_use(struct cassandra *node, struct resource_use uses[RESOURCE_COU
     uses[RESOURCE_DISK_SPACE] =
         (struct resource_use){growth * (double)cassandra->retention_ns * 1e-9,
                               (double)cassandra->disk_bytes * cassandra->disk_usable};
-    uint32_t used = (uint32_t)__builtin_popcount(node->inline_used) + node->overflow_used;
+    uint32_t used = plan->run.contents ? node->slot_used : node->under_way.most;
     uses[RESOURCE_CONNECTIONS] = (struct resource_use){used, node->ring->slot_count};
 }

@@ -1,15 +1,11 @@
-/* Cassandra: a ring of nodes, each of which coordinates operations and holds replicas.
+/* Cassandra: nodes, each of which coordinates operations and holds replicas.
  *
- *     host --EV_CALL--> coordinator --EV_INNER--> the other replicas
- *     host <-EV_REPLY-- coordinator <-EV_INNER2-- ...
- *
- * The driver is token-aware: the coordinator is one of the key's replicas, so it does its own share
- * itself. It answers when enough replicas have: at QUORUM of three the second fastest decides. A
- * write goes to every live replica, a read to as many as must answer. A claim is a lightweight
- * transaction: plan.lwt_rounds round trips, each a quorum, whatever the consistency; the commit is
- * waited for from four rounds on. Events an operation, at a replication of three: a write 6, a read
- * 4, a claim 4 a round and 4 more, with the commit waited for 2 (12 at two rounds, 18 at four); and
- * often one more a round, where the coordinator's own share is what is waited for.
+ * Nodes stand in groups of `replication` that hold the same rows, a node a zone; a row's replicas
+ * are one group, and their order is a hash of its key. The driver is token-aware: the coordinator
+ * is one of the replicas, and does its own share itself. It answers when enough have: at QUORUM of
+ * three the second fastest decides. A write goes to every live replica, a read to as many as must
+ * answer. A claim is a lightweight transaction: plan.lwt_rounds round trips, each a quorum,
+ * whatever the consistency; the commit is waited for from four rounds on.
  *
  * A node is `cores` servers; its service times are exponential with the plan's means. Each visit
  * of a write also does the compaction that the write will cause, behind its answer. Reads besides
@@ -20,18 +16,22 @@
  * Who is dead, or behind a partition, is known to drivers and coordinators a second later, and not
  * asked. Fewer replicas in reach than must answer: CHAT_ERR_FAILED (unavailable). coordinator_max
  * operations under way: CHAT_ERR_FAILED at once (overloaded). No quorum within write_timeout or
- * read_timeout, to the next quarter of a second: CHAT_ERR_UNKNOWN. A claim that another
- * coordinator's ballot overtook: CHAT_ERR_UNKNOWN. A coordinator that dies answers nothing: the
- * host has its own timeout.
+ * read_timeout: CHAT_ERR_UNKNOWN. A claim that another coordinator's ballot overtook:
+ * CHAT_ERR_UNKNOWN. A coordinator that dies answers nothing: the host has its own timeout.
  *
  * In capacity runs nothing is held: writes and claims are CHAT_OK, and a read is one plain reply
- * with value 1 (a host makes up the rows). What a dead replica missed it replays afterwards, one
- * write beside each new one. In contents runs each node has a table.h; claims are decided by
- * Paxos; rows come as runs of replies; hints are kept and delivered; a KILL takes what the commit
+ * with value 1 (a host makes up the rows). An operation is one event and its reply, a claim one a
+ * round (cassandra_quorum.c): every replica's queue and every hop is there, but no message. What a
+ * dead replica missed it replays afterwards, one write beside each new one.
+ *
+ * In contents runs nodes send each other messages (cassandra_node.c), the oracle of the former, and
+ * each has a table.h; claims are decided by Paxos; rows come as runs of replies; hints are kept and
+ * delivered; what takes too long is found each quarter of a second; a KILL takes what the commit
  * log had not synced (commitlog_sync 0: everything is synced before it is answered).
  *
- * What it does not do: speculative retries, read repair, repair, range moves, per-partition limits.
- * More than 64 cores, or slots, are modelled as 64 that are faster.
+ * What it does not do: token ranges that overlap between groups (with them, a dead node's load
+ * falls on more than its group), speculative retries, read repair, repair, range moves,
+ * per-partition limits. More than 64 cores, or slots, are modelled as 64 that are faster.
  */
 #ifndef MODELS_INFRA_CASSANDRA_H
 #define MODELS_INFRA_CASSANDRA_H
@@ -49,6 +49,9 @@
  * HISTORY, MEMBER, MEMBERS: the channel. All of receipts: the message id. DEVICE, DEVICES, CURSOR,
  * UNACKED: the user. RESERVE: the machine. */
 uint64_t cassandra_key(const struct call *call);
+
+/* The index of the node that is the key's replica number 0. */
+uint32_t cassandra_first(const struct world *world, uint64_t key);
 
 /* The node id of the key's replica number `rank`, 0 to replication - 1. */
 uint32_t cassandra_replica(const struct world *world, uint64_t key, uint32_t rank);
@@ -76,7 +79,8 @@ void cassandra_send(struct sim_context *context, struct peer *peer, uint64_t dep
 struct cassandra;      /* One node: the state of its class; begins with a struct peer. */
 struct cassandra_ring; /* All nodes and what they share. */
 
-extern const struct sim_class cassandra_class;
+/* Of all nodes: one class for capacity runs, one for contents runs. */
+const struct sim_class *cassandra_class(const struct world *world);
 
 /* Makes world->count[CLASS_CASSANDRA] nodes. The world's node ids, zones and outages are set
  * before and outlive the ring, as does its plan. NULL where memory is short. Later on only
@@ -94,7 +98,8 @@ void cassandra_post(struct cassandra_ring *ring, struct sim *sim);
  * before the time series is read. CPU: share of all cores. DISK_IO: commit log, flushes and
  * compaction against the disk, or compaction alone against its cap, whichever binds first (what
  * exceeds a cap piles up for ever). DISK_SPACE: growth at the mean of a day, over retention.
- * CONNECTIONS: operations coordinated at a time, the most there were. */
+ * CONNECTIONS: operations coordinated at a time, the most there were (capacity runs: counted to 8
+ * ms). */
 void cassandra_use(struct cassandra *node, struct resource_use uses[RESOURCE_COUNT]);
 
 /* Contents runs, before the run: this node holds what the STORE effect says, and has synced it. */

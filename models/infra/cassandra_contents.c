@@ -59,11 +59,14 @@ bool contents_create(struct cassandra *node)
     node->contents = contents;
     contents->table = table_create(&config);
     contents->pending = calloc(node->ring->slot_count, sizeof *contents->pending);
+    node->operations = calloc(node->ring->slot_count, sizeof *node->operations);
+    node->slot_free = SLOT_NONE;
     contents->rows = calloc(READS_MAX, sizeof *contents->rows);
     for (uint32_t i = 0; i < READS_MAX; i++) {
         contents->rows_free[contents->rows_free_count++] = READS_MAX - 1 - i;
     }
-    return contents->table != NULL && contents->pending != NULL && contents->rows != NULL;
+    return contents->table != NULL && contents->pending != NULL && contents->rows != NULL &&
+           node->operations != NULL;
 }
 
 void contents_destroy(struct cassandra *node)
@@ -72,6 +75,7 @@ void contents_destroy(struct cassandra *node)
     claim_free(&contents->promises);
     table_destroy(contents->table);
     free(contents->pending);
+    free(node->operations);
     free(contents->rows);
     hints_free(&contents->hints);
     free(contents);
@@ -390,11 +394,9 @@ static void lookup(struct sim_context *context, struct cassandra *node, uint32_t
     node->contents->pending[slot].wanted = row->id;
     operation->op = READ_HISTORY;
     operation->needed = (uint16_t)ring->needed;
-    operation->first = (uint32_t)rng_below(cassandra_key(&call), ring->node_count);
-    uint32_t wraps = node->peer.index < operation->first ? ring->node_count : 0;
-    uint32_t self = node->peer.index + wraps - operation->first;
-    operation->self = (uint8_t)(self < ring->replication ? self : RANK_NONE);
-    operation->live = operation_live(node, operation->first, at_ns);
+    operation->first = cassandra_first(ring->world, cassandra_key(&call));
+    operation->self = (uint8_t)ring_rank(ring, operation->first, node->peer.index);
+    operation->live = cassandra_live(node, operation->first, at_ns);
     operation->round = (uint8_t)(operation->round % 14 + 1);
     operation_round(context, node, slot, at_ns, &call);
 }

@@ -89,33 +89,13 @@ static void piece_take(struct table_reply *reply, uint32_t at, const struct sim_
     memcpy(&reply->acked[at], &event->data[2], count * sizeof reply->acked[0]);
 }
 
-/* As net_send(), for a run that travels together: when it arrives; SIM_NEVER if it is lost. */
-static uint64_t run_arrival(struct sim_context *context, struct peer *peer, uint32_t to,
-                            uint64_t depart_ns, uint32_t bytes)
-{
-    const struct world *world = peer->world;
-    uint64_t sent_ns = depart_ns + nic_send(peer, sim_context_now(context), bytes);
-    if (depart_ns >= world->from_ns && depart_ns < world->until_ns) {
-        peer->out_bytes += bytes;
-    }
-    struct rng_bits bits = rng_next(&peer->rng);
-    bool near = peer->zone == world->zones[to];
-    uint64_t delay_ns =
-        world->cuts == NULL ? 0 : cuts_delay(world, peer->node, to, sent_ns, bits.word[1]);
-    if (delay_ns == SIM_NEVER) {
-        count_add(context, world, COUNT_LOST, 1);
-        return SIM_NEVER;
-    }
-    return sent_ns + delay_ns +
-           dist_ns(near ? &world->in_zone : &world->between_zones, bits.word[0]);
-}
-
 void run_send(struct sim_context *context, struct peer *peer, const struct table_reply *reply,
               enum chat_op op, uint64_t depart_ns, const struct sim_event *answer)
 {
     uint32_t count = run_length(reply);
     uint32_t bytes = reply_bytes(peer->world, op, count - 1);
-    uint64_t arrival_ns = run_arrival(context, peer, answer->node, depart_ns, bytes);
+    uint64_t arrival_ns =
+        net_arrival(context, peer, answer->node, depart_ns, bytes, rng_next(&peer->rng).word[0]);
     for (uint32_t at = 0; at < count && arrival_ns != SIM_NEVER; at++) {
         struct sim_event event = *answer;
         event.time_ns = arrival_ns;
@@ -138,7 +118,8 @@ void run_reply(struct sim_context *context, struct cassandra *node, uint32_t slo
     const struct operation *operation = operation_at(node, slot);
     uint32_t total = rows->entry_count + rows->member_count + rows->device_count;
     uint32_t bytes = reply_bytes(node->peer.world, (enum chat_op)(call->op & 0xfff), total);
-    uint64_t arrival_ns = run_arrival(context, &node->peer, operation->source, depart_ns, bytes);
+    uint64_t arrival_ns = net_arrival(context, &node->peer, operation->source, depart_ns, bytes,
+                                      rng_next(&node->peer.rng).word[0]);
     for (uint32_t i = 0; i < (total == 0 ? 1 : total) && arrival_ns != SIM_NEVER; i++) {
         struct reply reply = {.token = operation->token,
                               .err = (int8_t)rows->err,

@@ -1,24 +1,21 @@
 /* A Cassandra node's inside, shared by cassandra.c (the ring, drivers, making and reporting),
- * cassandra_node.c (time and quorums), cassandra_clock.c (its clockwork), cassandra_contents.c
- * (what is held, in contents runs) and cassandra_run.c.
+ * cassandra_work.c (what a visit costs), cassandra_quorum.c (capacity runs), and, for contents
+ * runs, cassandra_node.c (messages between nodes), cassandra_clock.c (its clockwork),
+ * cassandra_contents.c (what is held), cassandra_claim.c, cassandra_hint.c and cassandra_run.c.
  *
- * A node is some 3 KB, of which an event touches six or seven cache lines, all of them at fixed
- * places, so that the prefetch hook finds them without reading anything:
+ * The nodes that hold the same rows lie side by side. What a visit touches comes first, at fixed
+ * places, so that the prefetch hook finds it without reading anything:
  *
- *     | peer, 2 lines | hot | cpu | cores' free times ... | slots of operations under way ... |
+ *     | peer, 2 lines | hot | cpu | cores' free times ...
  *
- * An operation under way is one slot of 64 bytes. Its handle, which travels to the replicas and
- * back, is its stamp and its slot: stamps never repeat on a node, so a late answer finds nobody.
+ * Contents runs: an operation under way is a slot at its coordinator. Its handle, which travels to
+ * the replicas and back, is its stamp and its slot: stamps never repeat on a node, so a late answer
+ * finds nobody. A write keeps its slot until all replicas answered.
  *
  *     handle   | stamp: 44 bits, the coordinator's clock in 256 ns, monotone | slot: 20 bits |
  *
- * The first slots lie in the node; the others of all nodes lie side by side, so that memory is
- * touched up to the most operations that any node had under way, not up to coordinator_max.
- *
- * An operation (capacity runs; contents runs keep a write's slot until all replicas answered):
- *
  *     none --EV_CALL--> round 1       [on_call]
- *     round r -> round r + 1          a quorum answered, and it is a claim  [round_done]
+ *     round r -> round r + 1          a quorum answered, and it is a claim  [contents_done]
  *     last round -> none              a quorum answered: reply  [operation_finish]
  *     round r -> none                 too late: UNKNOWN         [sweep]
  */
@@ -32,7 +29,6 @@
 #define SLOT_MASK ((1u << SLOT_BITS) - 1)
 #define SLOT_HINT SLOT_MASK /* In the handle of a hint's delivery. */
 #define SLOT_NONE UINT32_MAX
-#define SLOTS_INLINE 16u
 #define RANKS_MAX 7u
 #define RANK_NONE                                                                                  \
     RANKS_MAX            /* `self` of a coordinator that holds no replica of what it asks for.     \
@@ -61,8 +57,8 @@ struct operation {
     uint32_t source;
     uint32_t first; /* Index of the node that is the key's replica number 0. */
     union {
-        uint32_t next; /* Free slots outside the node. */
-        uint32_t rows; /* Contents: the buffer of a read. */
+        uint32_t next; /* Of a free slot. */
+        uint32_t rows; /* The buffer of a read. */
     };
     uint16_t op;    /* call.op */
     uint16_t flags; /* Of the call: device, worker. */
@@ -71,11 +67,10 @@ struct operation {
     uint16_t count;  /* Answers of others, this round. */
     uint8_t live;    /* By rank; the coordinator included. */
     uint8_t self;    /* Own rank. */
-    uint8_t refused; /* Contents: claims refused by a higher ballot, this round. */
+    uint8_t refused; /* Claims refused by a higher ballot, this round. */
     uint8_t round;   /* From 1. */
     uint8_t state;   /* enum operation_state. */
 };
-_Static_assert(sizeof(struct operation) == 64, "a slot is one cache line");
 
 /* What one replica does for an operation. */
 struct share {
@@ -90,7 +85,6 @@ struct share {
 struct cassandra_ring {
     struct world *world;
     struct cassandra *nodes;
-    struct operation *overflow; /* Slot k of node n at k * node_count + n. */
     uint32_t node_count;
     uint32_t slot_count; /* Of a node: coordinator_max. */
     uint32_t replication;
@@ -111,7 +105,17 @@ struct cassandra_ring {
     struct dist read_disk;
     struct outage_interval *intervals; /* Of all nodes, one after another. */
     size_t nodes_size_bytes;
-    size_t overflow_size_bytes;
+};
+
+/* How many operations a coordinator has under way, in capacity runs, where their ends are known
+ * ahead: to UNDER_WAY_NS, and up to 2 s ahead. */
+#define UNDER_WAY_SHIFT 23u
+#define UNDER_WAY_SPANS 256u
+struct under_way {
+    uint64_t span; /* The current one: time >> UNDER_WAY_SHIFT. */
+    uint32_t count;
+    uint32_t most;
+    uint32_t ends[UNDER_WAY_SPANS]; /* In each span to come, modulo their number. */
 };
 
 struct contents;
@@ -120,42 +124,37 @@ struct cassandra {
     struct peer peer;
     /* Hot: one line. */
     struct cassandra_ring *ring;
-    uint16_t inline_free; /* Bits. */
-    uint16_t inline_used; /* Bits: ever. */
-    uint32_t replay;      /* Writes missed while dead, still to be replayed. */
-    uint64_t stamp;       /* The latest given. */
-    uint64_t busy_ns;     /* Not yet in peer.usage: of an interval that ends at tally_until_ns. */
+    uint32_t group_first; /* Nodes group_first to + group_size - 1 hold the same rows. */
+    uint32_t group_size;
+    uint64_t busy_ns; /* Not yet in peer.usage: of an interval that ends at tally_until_ns. */
     uint64_t tally_until_ns;
     uint64_t written_bytes; /* In the measured time, as the next. */
     uint64_t kept_bytes;
     uint32_t visits; /* As busy_ns. */
-    uint32_t overflow_free;
+    uint32_t replay; /* Writes missed while dead, still to be replayed. */
+    uint64_t unused;
     struct fifo cpu;
-    uint64_t cpu_memory[FIFO_SERVERS_MAX - 1];
+    uint64_t cpu_memory[FIFO_SERVERS_MAX];
     /* Cold. */
-    uint32_t overflow_used; /* Ever. */
-    uint32_t unused;
-    struct operation operations[SLOTS_INLINE];
     struct fifo reads;
     struct fifo writes;
     uint64_t reads_memory[FIFO_SERVERS_MAX];
     uint64_t writes_memory[FIFO_SERVERS_MAX];
-    struct contents *contents; /* NULL in capacity runs. */
-    uint64_t down_ns;          /* When it last died. */
-    uint64_t spare[6];
+    struct under_way under_way;
+    /* Contents runs. */
+    struct contents *contents;    /* NULL in capacity runs. */
+    struct operation *operations; /* slot_count. */
+    uint64_t stamp;               /* The latest given. */
+    uint32_t slot_free;
+    uint32_t slot_used; /* Ever. */
+    uint64_t down_ns;   /* When it last died. */
 };
 _Static_assert(sizeof(struct peer) == 128, "two lines");
 _Static_assert(offsetof(struct cassandra, cpu) == 192, "three lines before it");
-_Static_assert(offsetof(struct cassandra, operations) % 64 == 0, "slots lie in lines");
-_Static_assert(sizeof(struct cassandra) % 64 == 0, "nodes lie in lines");
 
 static inline struct operation *operation_at(struct cassandra *node, uint32_t slot)
 {
-    if (slot < SLOTS_INLINE) {
-        return &node->operations[slot];
-    }
-    const struct cassandra_ring *ring = node->ring;
-    return &ring->overflow[(size_t)(slot - SLOTS_INLINE) * ring->node_count + node->peer.index];
+    return &node->operations[slot];
 }
 
 static inline uint64_t handle_of(const struct operation *operation, uint32_t slot)
@@ -163,28 +162,105 @@ static inline uint64_t handle_of(const struct operation *operation, uint32_t slo
     return operation->stamp << SLOT_BITS | slot;
 }
 
+/* The node that holds, as number `rank`, what node `first` holds as number 0. */
 static inline uint32_t ring_index(const struct cassandra_ring *ring, uint32_t first, uint32_t rank)
 {
-    uint32_t index = first + rank;
-    return index < ring->node_count ? index : index - ring->node_count;
+    const struct cassandra *node = &ring->nodes[first];
+    uint32_t place = first - node->group_first + rank;
+    return node->group_first + (place < node->group_size ? place : place - node->group_size);
+}
+
+/* The rank of node `index` for what node `first` holds as number 0; RANK_NONE if it has none. */
+static inline uint32_t ring_rank(const struct cassandra_ring *ring, uint32_t first, uint32_t index)
+{
+    const struct cassandra *node = &ring->nodes[first];
+    if (index - node->group_first >= node->group_size) {
+        return RANK_NONE;
+    }
+    uint32_t rank = index - first + (index < first ? node->group_size : 0);
+    return rank < ring->replication ? rank : RANK_NONE;
 }
 
 /* Is `to` up and in reach, as far as `from` knows by now? */
 bool cassandra_reaches(const struct world *world, uint32_t from, uint32_t to, uint64_t now_ns);
 
-/* -- cassandra_node.c ---------------------------------------------------------------------------
+/* Ranks of the replicas that are up as far as this node knows; itself always. */
+uint8_t cassandra_live(const struct cassandra *node, uint32_t first, uint64_t now_ns);
+
+/* -- cassandra_work.c ---------------------------------------------------------------------------
  */
-void cassandra_handle(struct sim_context *context, void *state, const struct sim_event *event);
-void cassandra_prefetch(const void *state, const struct sim_event *event);
+
+/* Work that one core does at a stretch. The rest comes last, and nobody waits for it. */
+struct work {
+    double coordinate_ns;
+    double share_ns;
+    uint64_t rest_ns;
+};
+
+struct work_done {
+    uint64_t coordinate_ns; /* When each part is done; SIM_NEVER: the node dies before. */
+    uint64_t share_ns;
+};
+
+/* What is asked for, as far as its cost depends on it. */
+struct load {
+    uint32_t rows;
+    uint32_t text_bytes;
+};
+
+/* Work that arrives at `at_ns`, not before now: it joins the queue as it is now, and what it finds
+ * there is moved to then. So work may be charged ahead of its time, in any order, and the queue is
+ * that of the same arrivals, each a little earlier (a Poisson stream whose points are moved stays
+ * one). `unit`: a draw from the exponential law of mean 1, for all of the visit. */
+struct work_done cassandra_work(struct cassandra *node, uint64_t now_ns, uint64_t at_ns,
+                                double unit, struct work work);
+
+/* A replica's share, after and before work of the same core as a coordinator; that behind it is
+ * waited for by nobody here. */
+struct coordination {
+    double before_ns;
+    double after_ns;
+    uint64_t rest_ns; /* Drawn already. */
+};
+struct work_done cassandra_share(struct cassandra *node, uint64_t now_ns, uint64_t at_ns,
+                                 struct rng_bits bits, struct coordination coordination,
+                                 const struct share *share, struct load load);
+
+/* Charges a replica's disk with a write; returns the compaction that it will cause. */
+uint64_t cassandra_write(struct cassandra *node, const struct share *share, uint64_t now_ns,
+                         struct load load);
+
+/* What a replica does for an operation (call.op) in that round. */
+const struct share *share_of(const struct cassandra_ring *ring, uint32_t op, uint32_t round);
+
+/* The other replicas that are to answer, by rank: all of `live` for a write, as few as will do for
+ * a read. */
+uint32_t cassandra_targets(uint32_t live, uint32_t self, uint32_t needed, bool read,
+                           uint64_t random);
 
 /* Moves what was tallied into peer.usage. */
 void cassandra_tally(struct cassandra *node, uint64_t start_ns);
 
+/* The node is back, and begins to replay what it missed since `down_ns`, as far as there are hints:
+ * as much as it did in the same time before. */
+void cassandra_recover(struct cassandra *node, uint64_t down_ns, uint64_t now_ns);
+
+/* -- cassandra_quorum.c -------------------------------------------------------------------------
+ *
+ * Capacity runs: the handler of a group's first node, for all of the group. */
+void quorum_handle(struct sim_context *context, void *state, const struct sim_event *event);
+void quorum_prefetch(const void *state, const struct sim_event *event, uint32_t step);
+
+/* -- cassandra_node.c ---------------------------------------------------------------------------
+ *
+ * From here on, contents runs only. */
+void cassandra_handle(struct sim_context *context, void *state, const struct sim_event *event);
+
 /* Has a quorum answered? Then goes on with the operation, whose answers are all in by `at_ns`. */
 void operation_progress(struct sim_context *context, struct cassandra *node, uint32_t slot,
                         uint64_t at_ns);
-/* Asks for the next round. Contents: call is what the replicas get; the ring position, op, needed
- * and self are the operation's, and may have been changed. */
+/* Asks for the next round. `call` is what the replicas get; the ring position, op, needed and self
+ * are the operation's, and may have been changed. */
 void operation_round(struct sim_context *context, struct cassandra *node, uint32_t slot,
                      uint64_t at_ns, struct call *call);
 void operation_close(struct cassandra *node, uint32_t slot);
@@ -193,8 +269,6 @@ uint32_t operation_find(struct cassandra *node, uint64_t handle);
 /* Sends `call` to node `index` of the ring. `flags`: FLAGS_MAKE(). */
 void operation_ask(struct sim_context *context, struct cassandra *node, uint32_t index,
                    uint16_t flags, uint64_t depart_ns, const struct call *call);
-/* Ranks of the replicas that are up as far as this node knows; itself always. */
-uint8_t operation_live(const struct cassandra *node, uint32_t first, uint64_t now_ns);
 
 /* -- cassandra_clock.c -------------------------------------------------------------------------
  *
@@ -203,8 +277,7 @@ void cassandra_own(struct sim_context *context, struct cassandra *node,
                    const struct sim_event *event, bool down);
 
 /* -- cassandra_contents.c -----------------------------------------------------------------------
- *
- * All of these are for contents runs only. */
+ */
 bool contents_create(struct cassandra *node);
 void contents_destroy(struct cassandra *node);
 void contents_crash(struct cassandra *node);

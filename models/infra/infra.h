@@ -334,6 +334,13 @@ struct world {
     uint64_t stop_ns; /* Afterwards users write nothing new. */
     uint64_t interval_ns;
     uint32_t interval_count;
+    double intervals_per_ns; /* Set by peer_init(), as the next: a division costs more. */
+    double batches_per_ns;
+    /* Cassandra's nodes stand in groups of group_size, the first group_rest of them with one more.
+     * Set by cassandra_create(). */
+    uint32_t group_count;
+    uint32_t group_size;
+    uint32_t group_rest;
     uint32_t thread_count;
     struct stats **stats; /* One a thread. */
     struct judge *judge;  /* Contents runs only; then one thread. */
@@ -357,13 +364,17 @@ struct peer {
     uint64_t busy_ns;    /* In the measured time. */
 };
 
-/* network.c. `event` needs time and node filled in by the callee: it leaves `peer` at `depart_ns`
- * (not before now) when its NIC is free, and reaches `to` a latency later, or is lost. */
+static inline uint64_t hash_mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* network.c. Sends `event`, which is `bytes` on the wire, when net_arrival() says; it needs time
+ * and node filled in by the callee. */
 void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
               uint32_t bytes, struct sim_event *event);
-/* The same; false: it is lost, and counted so. */
-bool net_try(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
-             uint32_t bytes, struct sim_event *event);
 /* How long what is handed to the NIC waits and takes to be sent: its queue is that of now, since
  * what departs later must not hold up what departs before it. */
 static inline uint64_t nic_send(struct peer *peer, uint64_t now_ns, uint32_t bytes)
@@ -371,6 +382,28 @@ static inline uint64_t nic_send(struct peer *peer, uint64_t now_ns, uint32_t byt
     uint64_t start_ns = now_ns > peer->out_free_ns ? now_ns : peer->out_free_ns;
     peer->out_free_ns = start_ns + (uint64_t)bytes * peer->out_ps / 1000;
     return peer->out_free_ns - now_ns;
+}
+/* How much longer a packet takes for what faults do to paths; SIM_NEVER: it is lost, and counted.
+ */
+uint64_t net_cut(struct sim_context *context, const struct peer *peer, uint32_t to,
+                 uint64_t sent_ns, uint64_t bits);
+/* When `bytes` that leave `peer` at `depart_ns` (not before now), once its NIC is free, reach node
+ * `to`; SIM_NEVER if they are lost. `bits`: a draw. */
+static inline uint64_t net_arrival(struct sim_context *context, struct peer *peer, uint32_t to,
+                                   uint64_t depart_ns, uint32_t bytes, uint64_t bits)
+{
+    const struct world *world = peer->world;
+    uint64_t sent_ns = depart_ns + nic_send(peer, sim_context_now(context), bytes);
+    if (depart_ns >= world->from_ns && depart_ns < world->until_ns) {
+        peer->out_bytes += bytes;
+    }
+    bool near = peer->zone == world->zones[to];
+    uint64_t arrival_ns = sent_ns + dist_ns(near ? &world->in_zone : &world->between_zones, bits);
+    if (world->cuts == NULL) {
+        return arrival_ns;
+    }
+    uint64_t delay_ns = net_cut(context, peer, to, sent_ns, hash_mix(bits));
+    return delay_ns == SIM_NEVER ? SIM_NEVER : arrival_ns + delay_ns;
 }
 /* When the NIC has taken in `bytes` that arrive now. */
 static inline uint64_t net_receive(struct peer *peer, uint64_t now_ns, uint32_t bytes)
@@ -395,7 +428,8 @@ void reply_send(struct sim_context *context, struct peer *peer, const struct sim
 /* The NICs' share of a report. */
 void peer_use(const struct peer *peer, struct resource_use uses[RESOURCE_COUNT]);
 
-/* Sets up what all nodes have. `class`, `index` say which; memory for `usage` is the world's. */
+/* Sets up what all nodes have. The world's times are set. `class`, `index` say which; memory for
+ * `usage` is the world's. */
 void peer_init(struct peer *peer, struct world *world, enum infra_class class, uint32_t index,
                uint64_t nic_bytes_per_s);
 
@@ -420,13 +454,6 @@ static inline uint64_t stamp_age_ns(uint32_t stamp, uint64_t now_ns)
     return (uint64_t)(uint32_t)(stamp_of(now_ns) - stamp) << STAMP_SHIFT;
 }
 
-static inline uint64_t hash_mix(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
 static inline uint64_t channel_hash(uint32_t first, uint32_t second)
 {
     return hash_mix((uint64_t)first << 32 | second);
@@ -437,6 +464,12 @@ static inline struct stats *stats_of(struct sim_context *context, const struct w
     return world->stats[sim_context_thread(context)];
 }
 
+/* In which interval of the time series a time lies. */
+static inline uint64_t world_interval(const struct world *world, uint64_t time_ns)
+{
+    return (uint64_t)((double)time_ns * world->intervals_per_ns);
+}
+
 static inline void count_add(struct sim_context *context, const struct world *world,
                              enum counter counter, uint64_t n)
 {
@@ -444,7 +477,7 @@ static inline void count_add(struct sim_context *context, const struct world *wo
     uint64_t now_ns = sim_context_now(context);
     stats->total[counter] += n;
     if (counter == COUNT_SENT || counter == COUNT_ACKED || counter == COUNT_DELIVERED) {
-        struct stats_point *point = &stats->series[now_ns / world->interval_ns];
+        struct stats_point *point = &stats->series[world_interval(world, now_ns)];
         point->sent += counter == COUNT_SENT ? n : 0;
         point->acked += counter == COUNT_ACKED ? n : 0;
         point->delivered += counter == COUNT_DELIVERED ? n : 0;
@@ -459,7 +492,8 @@ static inline void stage_record(struct sim_context *context, const struct world 
 {
     uint64_t now_ns = sim_context_now(context);
     if (now_ns >= world->from_ns && now_ns < world->until_ns) {
-        uint64_t batch = (now_ns - world->from_ns) * BATCHES / (world->until_ns - world->from_ns);
+        uint32_t batch = (uint32_t)((double)(now_ns - world->from_ns) * world->batches_per_ns);
+        batch = batch < BATCHES ? batch : BATCHES - 1;
         histogram_record(&stats_of(context, world)->stages[batch][stage], ns);
     }
 }
@@ -469,7 +503,7 @@ static inline void stage_record(struct sim_context *context, const struct world 
 static inline void usage_add(struct peer *peer, uint64_t start_ns, uint64_t busy_ns)
 {
     const struct world *world = peer->world;
-    uint64_t interval = start_ns / world->interval_ns;
+    uint64_t interval = world_interval(world, start_ns);
     if (interval < world->interval_count) {
         peer->usage[interval].busy_ns += busy_ns;
         peer->usage[interval].visits++;

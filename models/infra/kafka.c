@@ -80,13 +80,15 @@ static struct kafka_partition *committed(const struct kafka_broker *broker,
                : NULL;
 }
 
-static void prefetch_early(const void *state, const struct sim_event *event, uint32_t step)
+static void prefetch(const void *state, const struct sim_event *event, uint32_t step)
 {
     const struct kafka_broker *broker = state;
-    if (event->kind != EV_COMMIT) {
-        return;
+    if (event->kind == EV_ROUTE && step == 1) {
+        __builtin_prefetch(
+            &broker->gateways[event->flags / broker->peer.world->plan->gateway.cores], 1);
     }
-    const struct kafka_partition *partition = committed(broker, event);
+    const struct kafka_partition *partition =
+        event->kind == EV_COMMIT ? committed(broker, event) : NULL;
     if (partition == NULL) {
         return;
     }
@@ -102,21 +104,8 @@ static void prefetch_early(const void *state, const struct sim_event *event, uin
     }
 }
 
-static void prefetch(const void *state, const struct sim_event *event)
-{
-    const struct kafka_broker *broker = state;
-    if (event->kind == EV_ROUTE) {
-        __builtin_prefetch(
-            &broker->gateways[event->flags / broker->peer.world->plan->gateway.cores], 1);
-    }
-}
-
 const struct sim_class kafka_broker_class = {
-    .name = "kafka",
-    .handle = handle,
-    .prefetch = prefetch,
-    .prefetch_early = prefetch_early,
-};
+    .name = "kafka", .handle = handle, .prefetch = prefetch, .prefetch_steps = 2};
 
 /* -- Making --------------------------------------------------------------------------------------
  */

@@ -36,6 +36,8 @@ void peer_init(struct peer *peer, struct world *world, enum infra_class class, u
     static const char *const streams[CLASS_COUNT] = {"population", "gateway", "fanout", "kafka",
                                                      "cassandra",  "redis",   "push"};
     uint32_t node = world->base[class] + index;
+    world->intervals_per_ns = 1 / (double)world->interval_ns;
+    world->batches_per_ns = BATCHES / (double)(world->until_ns - world->from_ns);
     peer->world = world;
     peer->node = node;
     peer->class = (uint16_t) class;
@@ -65,35 +67,24 @@ void peer_use(const struct peer *peer, struct resource_use uses[RESOURCE_COUNT])
     uses[RESOURCE_NIC_IN] = (struct resource_use){(double)peer->in_bytes / seconds, limit};
 }
 
-bool net_try(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
-             uint32_t bytes, struct sim_event *event)
+uint64_t net_cut(struct sim_context *context, const struct peer *peer, uint32_t to,
+                 uint64_t sent_ns, uint64_t bits)
 {
-    struct world *world = peer->world;
-    uint64_t sent_ns = depart_ns + nic_send(peer, sim_context_now(context), bytes);
-    if (depart_ns >= world->from_ns && depart_ns < world->until_ns) {
-        peer->out_bytes += bytes;
+    uint64_t delay_ns = cuts_delay(peer->world, peer->node, to, sent_ns, bits);
+    if (delay_ns == SIM_NEVER) {
+        count_add(context, peer->world, COUNT_LOST, 1);
     }
-    struct rng_bits bits = rng_next(&peer->rng);
-    bool near = peer->zone == world->zones[to];
-    event->time_ns =
-        sent_ns + dist_ns(near ? &world->in_zone : &world->between_zones, bits.word[0]);
-    event->node = to;
-    if (world->cuts != NULL) {
-        uint64_t delay_ns = cuts_delay(world, peer->node, to, sent_ns, bits.word[1]);
-        if (delay_ns == SIM_NEVER) {
-            count_add(context, world, COUNT_LOST, 1);
-            return false;
-        }
-        event->time_ns += delay_ns;
-    }
-    sim_send(context, event);
-    return true;
+    return delay_ns;
 }
 
 void net_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
               uint32_t bytes, struct sim_event *event)
 {
-    net_try(context, peer, to, depart_ns, bytes, event);
+    event->node = to;
+    event->time_ns = net_arrival(context, peer, to, depart_ns, bytes, rng_next(&peer->rng).word[0]);
+    if (event->time_ns != SIM_NEVER) {
+        sim_send(context, event);
+    }
 }
 
 void reply_send(struct sim_context *context, struct peer *peer, const struct sim_event *call_event,

@@ -357,9 +357,10 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
     }
 }
 
-static void prefetch(const void *state, const struct sim_event *event)
+static void prefetch(const void *state, const struct sim_event *event, uint32_t step)
 {
     const struct population *population = state;
+    (void)step;
     if (event->kind == EV_DOWNLINK) {
         uint32_t index = (uint32_t)event->data[3] - population->first;
         const char *client = (const char *)&population->clients[index];
@@ -370,7 +371,7 @@ static void prefetch(const void *state, const struct sim_event *event)
 }
 
 const struct sim_class population_class = {
-    .name = "population", .handle = handle, .prefetch = prefetch};
+    .name = "population", .handle = handle, .prefetch = prefetch, .prefetch_steps = 1};
 
 static void memories_create(struct population *population)
 {

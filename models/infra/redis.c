@@ -278,14 +278,8 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
     }
 }
 
-/* Step 0: what follows from the shard's address and the event alone. Step 1: what its line says. */
-static void prefetch_early(const void *state, const struct sim_event *event, uint32_t step)
+static void prefetch_shard(const struct redis *redis, const struct sim_event *event)
 {
-    const struct redis *redis = state;
-    if (step == 1) {
-        __builtin_prefetch(redis->inbox, 1);
-        return;
-    }
     __builtin_prefetch(redis, 1);
     __builtin_prefetch(&redis->peer.rng, 1);
     __builtin_prefetch(&redis->free_ns, 1);
@@ -297,9 +291,8 @@ static void prefetch_early(const void *state, const struct sim_event *event, uin
     }
 }
 
-static void prefetch(const void *state, const struct sim_event *event)
+static void prefetch_user(const struct redis *redis, const struct sim_event *event)
 {
-    const struct redis *redis = state;
     if (event->kind != EV_CALL || redis->view.slots == NULL) {
         return;
     }
@@ -313,5 +306,18 @@ static void prefetch(const void *state, const struct sim_event *event)
     }
 }
 
+/* What follows from the shard's address and the event, then what that says. */
+static void prefetch(const void *state, const struct sim_event *event, uint32_t step)
+{
+    const struct redis *redis = state;
+    if (step == 0) {
+        prefetch_shard(redis, event);
+    } else if (step == 1) {
+        __builtin_prefetch(redis->inbox, 1);
+    } else {
+        prefetch_user(redis, event);
+    }
+}
+
 const struct sim_class redis_class = {
-    .name = "redis", .handle = handle, .prefetch = prefetch, .prefetch_early = prefetch_early};
+    .name = "redis", .handle = handle, .prefetch = prefetch, .prefetch_steps = 3};

@@ -322,51 +322,49 @@ static uint32_t worker_of(const struct server *server, const struct sim_event *e
     return event->kind == EV_ROUTE ? event->flags % server->worker_count : event->flags & 0xff;
 }
 
-static void prefetch_early(const void *state, const struct sim_event *event, uint32_t step)
+static void prefetch_server(const struct server *server, const struct sim_event *event)
 {
-    const struct server *server = state;
-    if (event->kind < EV_REPLY && event->kind != EV_TICK) {
-        return;
+    const char *line = (const char *)server;
+    for (uint32_t i = 0; i < offsetof(struct server, workers); i += 64) {
+        __builtin_prefetch(line + i, 1);
     }
-    if (step == 0) {
-        const char *line = state;
-        for (uint32_t i = 0; i < offsetof(struct server, workers); i += 64) {
-            __builtin_prefetch(line + i, 1);
-        }
-        /* A route's worker is known only from the server: its lines come a step later. */
-        line = (const char *)&server->workers[event->kind == EV_ROUTE ? 0 : event->flags & 0xff];
-        __builtin_prefetch(line, 1);
-        __builtin_prefetch(line + 64, 1);
-        return;
-    }
-    chat_prefetch_early(server->workers[worker_of(server, event)].chat);
+    /* A route's worker is known only from the server: its lines come a step later. */
+    line = (const char *)&server->workers[event->kind == EV_ROUTE ? 0 : event->flags & 0xff];
+    __builtin_prefetch(line, 1);
+    __builtin_prefetch(line + 64, 1);
 }
 
-static void prefetch(const void *state, const struct sim_event *event)
+/* First the server and its worker, then what the core says, and the host's own beside it. */
+static void prefetch(const void *state, const struct sim_event *event, uint32_t step)
 {
     const struct server *server = state;
     uint64_t conn_id = 0;
     uint64_t token = 0;
+    if (step == 0) {
+        prefetch_server(server, event);
+        return;
+    }
     if (event->kind == EV_FRAME) {
         conn_id = event->data[0];
     } else if (event->kind == EV_ROUTE) {
         conn_id = event->data[5];
     } else if (event->kind == EV_REPLY && (event->data[0] & SERVER_REFRESH_TOKEN) == 0) {
         token = event->data[0];
-    } else {
+    } else if (event->kind != EV_RECORD) {
         return;
     }
     const struct server_worker *w = &server->workers[worker_of(server, event)];
-    chat_prefetch(w->chat, conn_id, token);
-    if (conn_id != 0) {
-        __builtin_prefetch(&w->slots[(uint32_t)conn_id], 1);
-    } else {
-        __builtin_prefetch(&w->calls[(uint32_t)token], 1);
+    struct chat_touch touch = chat_prefetch(w->chat, conn_id, token, step - 1);
+    if (touch.session != UINT32_MAX) {
+        __builtin_prefetch(&w->slots[touch.session], 1);
+    }
+    if (touch.token != UINT32_MAX) {
+        __builtin_prefetch(&w->calls[touch.token], 1);
     }
 }
 
 const struct sim_class server_class = {
-    .name = "server", .handle = handle, .prefetch = prefetch, .prefetch_early = prefetch_early};
+    .name = "server", .handle = handle, .prefetch = prefetch, .prefetch_steps = 4};
 
 static struct chat_config core_config(const struct plan *plan, enum infra_class class,
                                       uint32_t slot_count)

@@ -161,8 +161,9 @@ void server_offer(struct sim_context *context, struct server *server, uint32_t w
             continue;
         }
         uint32_t bytes = call_bytes(world, &offer) * page->count;
-        if (!net_try(context, &server->peer, world->base[CLASS_REDIS] + shard,
-                     sim_context_now(context), bytes, &event)) {
+        net_send(context, &server->peer, world->base[CLASS_REDIS] + shard, sim_context_now(context),
+                 bytes, &event);
+        if (event.time_ns == SIM_NEVER) {
             return;
         }
     }

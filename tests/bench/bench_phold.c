@@ -116,16 +116,18 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
     sim_send(context, &next);
 }
 
-static void prefetch(const void *state, const struct sim_event *event)
+static void prefetch(const void *state, const struct sim_event *event, uint32_t step)
 {
     (void)event;
+    (void)step;
     __builtin_prefetch(state, 1);
 }
 
 static double run_sim(enum sim_scheduler scheduler, uint32_t threads, uint32_t pending,
                       uint64_t until_ns, uint64_t from_ns)
 {
-    static const struct sim_class class = {.name = "phold", .handle = handle, .prefetch = prefetch};
+    static const struct sim_class class = {
+        .name = "phold", .handle = handle, .prefetch = prefetch, .prefetch_steps = 1};
     const struct sim_config config = {.scheduler = scheduler,
                                       .lookahead_ns = LOOKAHEAD_NS,
                                       .thread_count = threads,

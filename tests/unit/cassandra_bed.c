@@ -163,7 +163,7 @@ void bed_start_on(struct bed *bed, uint32_t thread_count, enum sim_scheduler sch
         sim_add_node(bed->sim, &host_class, &bed->hosts[i], i);
     }
     for (uint32_t i = 0; i < bed->plan.cassandra.nodes; i++) {
-        sim_add_node(bed->sim, &cassandra_class, cassandra_at(bed->ring, i), i);
+        sim_add_node(bed->sim, cassandra_class(&bed->world), cassandra_at(bed->ring, i), i);
     }
     cassandra_post(bed->ring, bed->sim);
     faults_post(&bed->world, bed->sim);

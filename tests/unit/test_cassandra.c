@@ -85,9 +85,9 @@ static void test_one_answer_is_the_coordinators_own_where_others_are_far(void **
     bed_free(bed);
 }
 
-/* `wanted` events an operation, from the host's call to its reply, and CPU as computed by hand. */
-static void check_cost(struct call call, uint32_t rounds, double wanted_events,
-                       double wanted_cpu_us)
+/* Events an operation, from the host's call to its reply, visits of nodes, and CPU by hand. */
+static void check_cost(struct call call, uint32_t rounds, uint32_t wanted_events,
+                       uint32_t wanted_visits, double wanted_cpu_us)
 {
     const uint32_t count = 12000;
     struct bed *bed = bed_plan(6, 12 * SECOND);
@@ -105,7 +105,6 @@ static void check_cost(struct call call, uint32_t rounds, double wanted_events,
         idle++; /* The host's own. */
     }
     uint64_t handled = sim_run(bed->sim, 12 * SECOND);
-    idle += 6 * 4 * 12; /* Sweeps. */
     double events = (double)(handled - idle) / count;
     double busy = 0;
     for (uint32_t i = 0; i < 6; i++) {
@@ -116,24 +115,25 @@ static void check_cost(struct call call, uint32_t rounds, double wanted_events,
         busy += uses[RESOURCE_CPU].used / share / 6;
     }
     assert_true(fabs(busy - 1) < 0.02);
-    /* And one a round where the own share ends after the first answer, or is the last. */
-    assert_true(events >= wanted_events && events < 1.14 * wanted_events);
+    /* A step that lies far ahead is an event of its own. */
+    assert_true(events > 0.99 * wanted_events && events < 1.2 * wanted_events);
     uint64_t visits = 0;
     for (uint32_t i = 0; i < 6 * bed->world.interval_count; i++) {
         visits += bed->world.usage[HOSTS * bed->world.interval_count + i].visits;
     }
-    assert_true((double)visits >= (wanted_events - 2) / 2 * count);
+    uint64_t wanted = (uint64_t)wanted_visits * count;
+    assert_true(visits <= wanted && visits + 26 >= wanted); /* Some begin after the end. */
     bed_free(bed);
 }
 
 static void test_events_and_cpu_are_what_arithmetic_says(void **state)
 {
     (void)state;
-    check_cost(group_message(1, 1), 2, 6, 400 + 3 * 600);
-    check_cost(history(1, 0, 1), 2, 4, 400 + 2 * 1000);
+    check_cost(group_message(1, 1), 2, 2, 3, 400 + 3 * 600);
+    check_cost(history(1, 0, 1), 2, 2, 2, 400 + 2 * 1000);
     /* Each round begins with half a coordination; prepare reads as well; then the commit. */
-    check_cost(claim(1, 1, 1), 2, 12, 600 + 3 * (600 + 1000 + 600 + 600));
-    check_cost(claim(1, 1, 1), 4, 18, 1000 + 3 * (600 + 1000 + 600 + 600));
+    check_cost(claim(1, 1, 1), 2, 3, 8, 600 + 3 * (600 + 1000 + 600 + 600));
+    check_cost(claim(1, 1, 1), 4, 5, 12, 1000 + 3 * (600 + 1000 + 600 + 600));
 }
 
 static bool near(double value, double wanted, double error)
@@ -191,8 +191,8 @@ static void test_a_coordinator_refuses_what_is_too_much(void **state)
         refused += answer->err == CHAT_ERR_FAILED && answer->done_ns < 2 * LATENCY_NS + 50000;
         assert_true(answer->err == CHAT_ERR_FAILED || answer->err == CHAT_OK);
     }
-    assert_int_equal(refused, 80);
-    for (uint32_t i = 100; i < 120; i++) { /* All room was given back. */
+    assert_true(refused <= 80 && refused > 75); /* Counted to 8 ms. */
+    for (uint32_t i = 100; i < 120; i++) {      /* All room was given back. */
         assert_int_equal(bed->answers[i].err, CHAT_OK);
     }
     bed_free(bed);
@@ -294,6 +294,88 @@ static void test_a_node_that_comes_back_replays_what_it_missed(void **state)
     bed_free(bed);
 }
 
+/* -- One event an operation, beside messages between the nodes ----------------------------------
+ */
+enum { MIXED_COUNT = 40000, MIXED_NODES = 9 };
+
+/* Writes, reads and claims at random times, at some 60% of all CPU, with pauses; contents runs send
+ * messages, capacity runs do not. Times by kind of call, sorted. */
+static void mixed_run(bool contents, uint64_t *times[3], uint32_t counts[3])
+{
+    struct bed *bed = bed_plan(MIXED_NODES, 40 * SECOND);
+    bed->plan.run.contents = contents;
+    bed->plan.cassandra.cores = 4;
+    bed->plan.cassandra.cpu_write_ns = 600000;
+    bed->plan.cassandra.cpu_read_ns = MS;
+    bed->plan.cassandra.cpu_coordinate_ns = 600000;
+    bed->plan.cassandra.gc_pause_ns = 100 * MS;
+    bed->plan.cassandra.gc_period_ns = 10 * SECOND;
+    bed->plan.cassandra.lwt_rounds = 4;
+    bed_start(bed);
+    struct rng_cursor random = {.stream = rng_stream(7, "arrivals"), .entity = 1};
+    double at_ns = 1;
+    for (uint32_t i = 0; i < MIXED_COUNT; i++) {
+        struct rng_bits bits = rng_next(&random);
+        at_ns -= log(rng_unit(bits.word[0])) * 190000;
+        uint32_t channel = (uint32_t)rng_below(bits.word[1], 1000000);
+        struct call call = i % 4 == 0   ? claim(message_id(i), channel + 1, i)
+                           : i % 4 == 1 ? history(channel, 0, 20)
+                                        : group_message(message_id(i), channel);
+        bed_call(bed, i % HOSTS, (uint64_t)at_ns, i, 0, call);
+    }
+    sim_run(bed->sim, 40 * SECOND);
+    for (uint32_t i = MIXED_COUNT / 10; i < MIXED_COUNT; i++) {
+        uint32_t kind = i % 4 < 2 ? i % 4 : 2;
+        assert_int_equal(bed->answers[i].err, CHAT_OK);
+        times[kind][counts[kind]++] = bed->answers[i].done_ns - bed->answers[i].asked_ns;
+    }
+    for (uint32_t kind = 0; kind < 3; kind++) {
+        qsort(times[kind], counts[kind], sizeof *times[kind], compare_u64);
+    }
+    bed_free(bed);
+}
+
+static double mean_of(const uint64_t *times, uint32_t count)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        sum += (double)times[i];
+    }
+    return sum / count;
+}
+
+static void assert_alike(double found, double wanted, double tolerance)
+{
+    if (fabs(found - wanted) > tolerance * wanted) {
+        print_error("%.0f ns, not %.0f ns to %.0f%%\n", found, wanted, 100 * tolerance);
+        fail();
+    }
+}
+
+static void test_one_event_tells_the_times_that_messages_tell(void **state)
+{
+    (void)state;
+    uint64_t *times[2][3];
+    uint32_t counts[2][3] = {{0}};
+    for (uint32_t contents = 0; contents < 2; contents++) {
+        for (uint32_t kind = 0; kind < 3; kind++) {
+            times[contents][kind] = calloc(MIXED_COUNT, sizeof(uint64_t));
+        }
+        mixed_run(contents, times[contents], counts[contents]);
+    }
+    for (uint32_t kind = 0; kind < 3; kind++) {
+        uint32_t count = counts[0][kind];
+        assert_int_equal(counts[1][kind], count);
+        assert_alike(mean_of(times[0][kind], count), mean_of(times[1][kind], count), 0.07);
+        for (uint32_t percent = 50; percent < 100; percent += 49) {
+            uint32_t at = count / 100 * percent;
+            assert_alike((double)times[0][kind][at], (double)times[1][kind][at], 0.06);
+        }
+        free(times[0][kind]);
+        free(times[1][kind]);
+    }
+}
+
 /* The same bytes for any number of threads, and from one ordered queue. */
 static uint64_t run_digest(uint32_t thread_count, enum sim_scheduler scheduler)
 {
@@ -344,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_a_pause_for_garbage_is_felt_by_who_needs_that_node),
         cmocka_unit_test(test_with_two_of_three_down_writes_fail_at_once),
         cmocka_unit_test(test_a_node_that_comes_back_replays_what_it_missed),
+        cmocka_unit_test(test_one_event_tells_the_times_that_messages_tell),
         cmocka_unit_test(test_results_do_not_depend_on_threads_or_scheduler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
