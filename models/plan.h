@@ -72,17 +72,19 @@ struct plan_trace {
 };
 
 struct plan_population {
-    uint64_t users;            /* All that exist, connected or not. */
-    uint64_t connected;        /* Users connected at the simulated moment. */
-    double devices_per_user;   /* Mean; at least 1. */
-    double message_rate_per_s; /* Sent, over all, at the simulated moment (the peak). */
-    double peak_factor;        /* That rate over the daily mean: what a day stores is less. */
-    double group_share;        /* Of messages, those to a group. The rest go to one person. */
-    double group_size_mean;    /* Members, weighted by messages, the sender included. */
-    double group_size_sigma;   /* Of the logarithm (lognormal); 0: all of one size. */
+    uint64_t users;               /* All that exist, connected or not. */
+    uint64_t connected;           /* Users connected at the simulated moment. */
+    double devices_per_user;      /* Mean; at least 1. */
+    double message_rate_per_s;    /* Sent, over all, at the simulated moment (the peak). */
+    double history_rate_per_s;    /* Pages of older messages, likewise. */
+    double membership_rate_per_s; /* Joins and leaves of groups, likewise. */
+    double peak_factor;           /* That rate over the daily mean: what a day stores is less. */
+    double group_share;           /* Of messages, those to a group. The rest go to one person. */
+    double group_size_mean;       /* Members, weighted by messages, the sender included. */
+    double group_size_sigma;      /* Of the logarithm (lognormal); 0: all of one size. */
     uint64_t group_size_max;
     uint64_t groups;             /* Groups that exist. */
-    double zipf_s;               /* Skew of activity over users and groups; 0: even. */
+    double zipf_s;               /* Skew of activity over users; 0: even. */
     double offline_share;        /* Of recipients, those not connected when it is sent. */
     uint64_t connection_life_ns; /* Mean, exponential; 0: nobody leaves. The churn. */
     double read_share;           /* Of delivered messages, those ever read. */

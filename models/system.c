@@ -32,6 +32,8 @@ static void plan_sample(struct plan *plan)
     plan->population.users = (uint64_t)((double)plan->population.users * fraction) + 1;
     plan->population.connected = (uint64_t)((double)plan->population.connected * fraction) + 1;
     plan->population.message_rate_per_s *= fraction;
+    plan->population.history_rate_per_s *= fraction;
+    plan->population.membership_rate_per_s *= fraction;
     plan->population.groups = (uint64_t)((double)plan->population.groups * fraction) + 1;
     plan->gateway.servers = scaled(plan->gateway.servers, fraction);
     plan->fanout.servers = scaled(plan->fanout.servers, fraction);
@@ -152,6 +154,19 @@ static double far_share(const struct system *system)
     return far > 0 ? far : 0;
 }
 
+/* The path forgets a connection after `idle` of silence, unless a heartbeat breaks it. Of a device
+ * with frames at rate a, the mean time to the first gap that is as long is (e^(a idle) - 1) / a. */
+static double forget_rate_per_s(const struct plan *plan, const struct population_setup *setup)
+{
+    double idle_s = 1e-9 * (double)plan->network.idle_timeout_ns;
+    if (plan->client.transport != PLAN_WEBSOCKET ||
+        plan->client.heartbeat_ns < plan->network.idle_timeout_ns) {
+        return 0;
+    }
+    double rate_per_s = setup->activity_per_s > 1e-9 ? setup->activity_per_s : 1e-9;
+    return setup->online * rate_per_s / expm1(rate_per_s * idle_s);
+}
+
 static void setup_population(struct system *system)
 {
     const struct plan *plan = &system->plan;
@@ -171,11 +186,15 @@ static void setup_population(struct system *system)
     setup->client.poll_interval_ns = plan->client.poll_interval_ns;
     setup->client.backoff_first_ns = plan->client.reconnect_first_ns;
     setup->client.backoff_max_ns = plan->client.reconnect_max_ns;
+    setup->client.backoff_sure_milli =
+        1000 - (uint32_t)(1000 * plan->client.reconnect_jitter + 0.5);
     setup->client.send_timeout_ticks = (uint32_t)(plan->client.send_timeout_ns / 100000000u) + 1;
     struct dist_spec unit = {.law = DIST_EXPONENTIAL, .mean = 1};
     CHECK(dist_init(&setup->exponential, &unit) == DIST_OK);
     law_init(&setup->read_delay, &population->read_delay, 1);
     setup->write_rate_per_s = population->message_rate_per_s;
+    setup->history_rate_per_s = population->history_rate_per_s;
+    setup->membership_rate_per_s = population->membership_rate_per_s;
     if (!plan->run.contents) {
         setup->read_rate_per_s =
             population->message_rate_per_s * plan_recipients(plan) * population->read_share;
@@ -187,6 +206,7 @@ static void setup_population(struct system *system)
     /* A message is a frame and an ack, and a delivery, DELIVERED, READ and two receipts each. */
     setup->activity_per_s = population->message_rate_per_s * (2 + 5 * plan_recipients(plan)) /
                             (double)(setup->online > 0 ? setup->online : 1);
+    setup->forget_rate_per_s = forget_rate_per_s(plan, setup);
     workload_init(&system->workload, plan, system->world.near, far_share(system));
     setup->workload = &system->workload;
 }
@@ -415,7 +435,7 @@ uint64_t system_memory_bytes(const struct plan *plan, const struct system_option
     uint64_t bytes = population_memory_bytes(world.client_count);
     bytes += world.count[CLASS_GATEWAY] * server_memory_bytes(&sample, CLASS_GATEWAY);
     bytes += world.count[CLASS_FANOUT] * server_memory_bytes(&sample, CLASS_FANOUT);
-    bytes += (uint64_t)world.near * world.devices_per_user * 24;
+    bytes += (uint64_t)world.near * world.devices_per_user * redis_device_bytes(&sample);
     bytes += (uint64_t)node_count(&world) * world.interval_count * sizeof(struct usage);
     bytes += threads * sizeof(struct stats);
     bytes += (uint64_t)world.count[CLASS_CASSANDRA] * 16384;

@@ -2,8 +2,8 @@
  *
  * The loader, the overrides, the search for the nearest name, scenarios/schema.json and
  * docs/scenarios.md are all driven by it, so they can't disagree. To add a parameter: a field in
- * models/plan.h, a row in a scenarios/table_*.c (with its default and where that comes from), and
- * `chatscale schema --write`.
+ * models/plan.h, a row in a scenarios/table_*.c (with its default and where that comes from),
+ * `chatscale schema --write`, and in tests/golden/test_knobs.py a run whose result it changes.
  *
  * A row's path names it: "kafka.brokers", "network.wifi.rtt.median". Elements of an array have
  * "faults[].at", and their offsets are within the element. A law is five rows, `law` first.

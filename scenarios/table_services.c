@@ -105,7 +105,7 @@ const struct table_row table_services[] = {
            SURE_JUDGEMENT, "... but never longer than this.", OURS),
     NUMBER("core.redeliver", UNITS_DURATION, core.redeliver_ns, "10 s", "10 ms", "1 h",
            SURE_JUDGEMENT, "What a device has not acknowledged by then is asked after.", OURS),
-    NUMBER("core.history_page", UNITS_COUNT, core.history_page, "20", "1", "1000", SURE_JUDGEMENT,
-           "Messages of a page.", "The design's level 5."),
+    NUMBER("core.history_page", UNITS_COUNT, core.history_page, "20", "1", "32", SURE_JUDGEMENT,
+           "Messages of a page of history; an answer has 32 at most.", "The design's level 5."),
     {.path = NULL},
 };

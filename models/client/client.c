@@ -40,7 +40,9 @@ uint64_t client_backoff_ns(const struct client_config *config, uint8_t attempts,
     if (config->backoff_first_ns < span_ns >> attempts) {
         span_ns = config->backoff_first_ns << attempts;
     }
-    return (uint64_t)(((unsigned __int128)random * span_ns) >> 64);
+    CHECK(config->backoff_sure_milli <= 1000);
+    uint64_t sure_ns = span_ns / 1000 * config->backoff_sure_milli;
+    return sure_ns + (uint64_t)(((unsigned __int128)random * (span_ns - sure_ns)) >> 64);
 }
 
 static bool streaming(const struct client_config *config)
@@ -357,6 +359,12 @@ static void on_frame(struct client *client, const struct client_config *config,
                      struct client_effects *effects)
 {
     const struct chat_frame *frame = event->frame;
+    if (frame->status == FRAME_HISTORY && (frame->kind == FRAME_MSG || frame->kind == FRAME_END)) {
+        if (frame->kind == FRAME_END) {
+            effect_add(effects, CLIENT_FX_PAGE);
+        }
+        return;
+    }
     bool learns = frame->kind == FRAME_MSG || frame->kind == FRAME_ACK;
     if (learns && frame->msg_id > client->seen) {
         client->seen = frame->msg_id; /* First: what an ack lets out is sent "after" it. */
@@ -475,6 +483,19 @@ static void on_read(struct client *client, const struct client_config *config,
     }
 }
 
+static void on_ask(const struct client *client, const struct chat_frame *asked,
+                   struct client_effects *effects)
+{
+    if (client->state != CLIENT_ONLINE) {
+        return;
+    }
+    struct client_effect *effect = effect_add(effects, CLIENT_FX_SEND);
+    effect->frame = *asked;
+    if (asked->kind != FRAME_HISTORY) {
+        effect->frame.msg_id = client->seen; /* A change of members stands after it. */
+    }
+}
+
 void client_step(struct client *client, const struct client_config *config,
                  struct client_memory *memory, const struct client_event *event,
                  struct client_effects *effects)
@@ -517,6 +538,9 @@ void client_step(struct client *client, const struct client_config *config,
         if (memory != NULL && !streaming(config)) {
             on_said(memory, event->msg_id);
         }
+        break;
+    case CLIENT_EV_ASK:
+        on_ask(client, event->frame, effects);
         break;
     case CLIENT_EV_POLL_DUE:
         if (client->state == CLIENT_ONLINE && !streaming(config)) {

@@ -60,6 +60,7 @@ struct client_config {
     uint32_t send_timeout_ticks; /* Unacked for so long: sent again at the next sweep. */
     uint64_t backoff_first_ns;   /* The first delay is drawn from [0, this), the k-th ... */
     uint64_t backoff_max_ns;     /* ... from [0, first * 2^k), but never beyond this. */
+    uint32_t backoff_sure_milli; /* Thousandths of each that are not drawn; 0: full jitter. */
     uint64_t poll_interval_ns;   /* TRANSPORT_POLL: from one answer to the next question. */
 };
 
@@ -117,6 +118,8 @@ enum client_event_kind {
     CLIENT_EV_SWEEP,        /* Now and then, in no hurry: is anything overdue? */
     CLIENT_EV_POLL_DUE,     /* The delay of POLL_LATER has passed. */
     CLIENT_EV_SAID,         /* Polls: the request that carried READ `msg_id` went well. */
+    CLIENT_EV_ASK, /* The user asks for what `frame` says: HISTORY, JOIN or LEAVE. Once: what
+                      is lost is not asked for again. */
 };
 
 struct client_event {
@@ -124,7 +127,7 @@ struct client_event {
     uint32_t tick;                  /* Any unit, may wrap; never less than in the event before. */
     uint64_t random;                /* Uniform bits: FAILED, DISCONNECTED. */
     uint64_t msg_id;                /* READ, SAID. */
-    const struct chat_frame *frame; /* FRAME. */
+    const struct chat_frame *frame; /* FRAME, ASK. */
 };
 
 enum client_effect_kind {
@@ -133,12 +136,13 @@ enum client_effect_kind {
     CLIENT_FX_POLL_LATER, /* Say POLL_DUE after `delay_ns`. A STOP makes it void. */
     CLIENT_FX_TRANSMIT,   /* `frame` (MSG with client_key = seq and "after" in msg_id), to which the
                              host adds channel, type, text and client_id of message `seq`. */
-    CLIENT_FX_SEND,       /* `frame` as it stands: DELIVERED, READ or PONG. */
+    CLIENT_FX_SEND,       /* `frame` as it stands: DELIVERED, READ, PONG, or what was asked for. */
     CLIENT_FX_ACKED,      /* Message `seq` is durable; frame.msg_id is its id. Once for each. */
     CLIENT_FX_REFUSED,    /* Message `seq` was refused for good: frame.err. Once for each. */
     CLIENT_FX_SHOW,       /* The frame just received is a message not seen before. */
     CLIENT_FX_AGAIN,      /* ... is one that was shown before. */
     CLIENT_FX_RECEIPT,    /* ... is a receipt that tells something new. */
+    CLIENT_FX_PAGE,       /* ... ends a page of history. Its rows, before it, are not SHOWn. */
 };
 
 struct client_effect {
@@ -163,7 +167,7 @@ void client_step(struct client *client, const struct client_config *config,
 /* WebSocket, window 16, 10 s until a send is repeated at ticks of 100 ms, back-off 1 s to 60 s. */
 struct client_config client_config_default(uint8_t transport);
 
-/* Full jitter: uniform in [0, min(max, first << attempts)). */
+/* With s = min(max, first << attempts): uniform in [s * sure, s), by full jitter in [0, s). */
 uint64_t client_backoff_ns(const struct client_config *config, uint8_t attempts, uint64_t random);
 
 /* Messages under way or waiting. */

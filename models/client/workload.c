@@ -8,9 +8,27 @@
 
 #define CONTACTS 64u
 #define GROUP_TRIES 64u /* To find a group that one is in. */
+#define ZIPF_OFFSET (1.0 / 20)
 #define OLD_BITS 22u
 #define OLD_AGE_MS 60000u
 #define EPOCH_MS 1700000000000u
+
+/* The density of rank x, of 0 to 1, is (x + offset)^-s; its integral is a power, or a logarithm
+ * where s is 1, from `low` over `span`. */
+static void zipf_init(struct workload *workload, double s)
+{
+    if (s <= 0) {
+        return;
+    }
+    double power = 1 - s;
+    if (power == 0) {
+        workload->zipf_span = log((1 + ZIPF_OFFSET) / ZIPF_OFFSET);
+        return;
+    }
+    workload->zipf_power = power;
+    workload->zipf_low = pow(ZIPF_OFFSET, power);
+    workload->zipf_span = pow(1 + ZIPF_OFFSET, power) - workload->zipf_low;
+}
 
 void workload_init(struct workload *workload, const struct plan *plan, uint64_t near,
                    double far_share)
@@ -24,10 +42,7 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
     workload->read_share = population->read_share;
     workload->strict = plan->run.contents;
     workload->far_share = population->users > near ? far_share : 0;
-    if (population->zipf_s > 0) {
-        workload->zipf_offset = 1.0 / 20;
-        workload->zipf_log = log(21.0);
-    }
+    zipf_init(workload, population->zipf_s);
     workload->messages = rng_stream(plan->run.seed, "messages");
     workload->sizes = rng_stream(plan->run.seed, "sizes");
     workload->contacts = rng_stream(plan->run.seed, "contacts");
@@ -45,10 +60,13 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
 
 uint64_t workload_active(const struct workload *workload, uint64_t bits, uint64_t count)
 {
-    if (workload->zipf_log == 0) {
+    if (workload->zipf_span == 0) {
         return rng_below(bits, count);
     }
-    double rank = workload->zipf_offset * (exp(rng_unit(bits) * workload->zipf_log) - 1);
+    double at = workload->zipf_low + rng_unit(bits) * workload->zipf_span;
+    double rank = workload->zipf_power == 0 ? ZIPF_OFFSET * (exp(at) - 1)
+                                            : pow(at, 1 / workload->zipf_power) - ZIPF_OFFSET;
+    rank = rank > 0 ? rank : 0;
     uint64_t index = (uint64_t)(rank * (double)count);
     return index < count ? index : count - 1;
 }
@@ -68,8 +86,7 @@ uint64_t workload_contact(const struct workload *workload, uint64_t user, uint32
     return contact != user ? contact : contact == 1 ? 2 : contact - 1;
 }
 
-/* A group for `user` to write to; 0: none was found. */
-static uint64_t pick_group(const struct workload *workload, uint64_t user, uint64_t bits)
+uint64_t workload_pick_group(const struct workload *workload, uint64_t user, uint64_t bits)
 {
     if (!workload->strict) {
         return 1 + rng_below(bits, workload->groups);
@@ -93,7 +110,7 @@ struct workload_message workload_message(const struct workload *workload, uint64
         uint64_t recipient = workload->trace_recipients[workload->trace_starts[user - 1] + seq - 1];
         message.channel = chat_pair(user, recipient + 1);
     } else if (workload->group_share > 0 && rng_chance(bits.word[0], workload->group_share)) {
-        message.channel.first = pick_group(workload, user, bits.word[1]);
+        message.channel.first = workload_pick_group(workload, user, bits.word[1]);
     }
     if (message.channel.first == 0) {
         /* Few of one's contacts get most of what one writes: rank by the square of a uniform. */
@@ -104,6 +121,14 @@ struct workload_message workload_message(const struct workload *workload, uint64
     double size = dist_value(&workload->record_size, rng_draw(&workload->sizes, user, seq).word[0]);
     message.size_bytes = size < 1 ? 1 : size > 60000 ? 60000 : (uint32_t)size;
     return message;
+}
+
+struct chat_channel workload_channel(const struct workload *workload, uint64_t user, uint32_t bits)
+{
+    if (workload->trace_starts == NULL) {
+        return workload_message(workload, user, bits).channel;
+    }
+    return chat_pair(user, workload_contact(workload, user, bits % CONTACTS));
 }
 
 bool workload_is_member(const struct workload *workload, uint64_t group, uint64_t user)
@@ -192,4 +217,21 @@ void workload_old_entry(const struct workload *workload, uint64_t user, uint64_t
     if (entry->kind == ENTRY_MESSAGE) {
         entry->text = (struct chat_blob){1, (uint32_t)workload->record_size.mean};
     }
+}
+
+void workload_old_row(const struct workload *workload, uint64_t first, uint64_t second,
+                      uint64_t wall_ms, uint32_t n, struct chat_entry *entry)
+{
+    struct rng_bits bits = rng_draw(&workload->contacts, first ^ second << 32, n);
+    bool group = second == 0;
+    uint64_t member = 1 + rng_below(bits.word[0], workload->near);
+    *entry = (struct chat_entry){
+        .id = workload_old_id(wall_ms, (n + 1) * OLD_AGE_MS, bits.word[1]),
+        .user = group                     ? member
+                : (bits.word[0] & 1) != 0 ? first
+                                          : second,
+        .channel = {first, second},
+        .text = {1, (uint32_t)workload->record_size.mean},
+        .kind = ENTRY_MESSAGE,
+    };
 }

@@ -31,8 +31,9 @@ struct workload {
     double read_share;
     const uint32_t *trace_starts;     /* Replayed: by user - 1, where its recipients begin ... */
     const uint32_t *trace_recipients; /* ... in order of time. NULL: synthetic. */
-    double zipf_offset;
-    double zipf_log; /* ln((near + offset) / offset); 0: activity is even. */
+    double zipf_power; /* 1 - zipf_s, and with it what the quantile function is made of: */
+    double zipf_low;
+    double zipf_span; /* 0: activity is even. */
     struct rng_stream messages;
     struct rng_stream sizes;
     struct rng_stream contacts;
@@ -54,11 +55,18 @@ void workload_init(struct workload *workload, const struct plan *plan, uint64_t 
 struct workload_message workload_message(const struct workload *workload, uint64_t user,
                                          uint32_t seq);
 
+/* A channel that `user` writes to, by some bits. */
+struct chat_channel workload_channel(const struct workload *workload, uint64_t user, uint32_t bits);
+
+/* A group that `user` writes to, by some bits; 0: there is none. */
+uint64_t workload_pick_group(const struct workload *workload, uint64_t user, uint64_t bits);
+
 /* The k-th contact of `user`: another user, near or far. */
 uint64_t workload_contact(const struct workload *workload, uint64_t user, uint32_t k);
 
 /* Index, below `count`, of who is active now: even, or skewed by a Zipf-Mandelbrot law of exponent
- * 1 whose offset of count / 20 keeps the most active at some 7 times the mean, as people are. */
+ * zipf_s whose offset of count / 20 keeps the most active at some 7 times the mean where that is 1,
+ * as people are. */
 uint64_t workload_active(const struct workload *workload, uint64_t bits, uint64_t count);
 
 bool workload_is_member(const struct workload *workload, uint64_t group, uint64_t user);
@@ -77,5 +85,9 @@ void workload_old_entry(const struct workload *workload, uint64_t user, uint64_t
                         struct chat_entry *entry);
 /* Entries of an inbox for each message in it. */
 double workload_entries(const struct workload *workload);
+
+/* Row `n`, from the newest, of the history of a channel, as of `wall_ms`. */
+void workload_old_row(const struct workload *workload, uint64_t first, uint64_t second,
+                      uint64_t wall_ms, uint32_t n, struct chat_entry *entry);
 
 #endif

@@ -154,15 +154,17 @@ struct chat_frame {
                          device asks again at once. MSG from a device: 1 while an
                          earlier one of its own is neither acked nor refused for good. Once one is
                          refused for now, all such are, until the device begins again with its
-                         oldest: so they stay in order. */
+                         oldest: so they stay in order. FRAME_HISTORY: MSG and END to a device that
+                         asked for a page. */
     uint8_t type;     /* MSG. */
     uint8_t again;    /* MSG to a device: it may have been sent before. */
     int32_t err;      /* ERROR: a negative enum chat_err. */
     uint64_t msg_id;  /* Snowflake. MSG from a device: the highest it has seen, or 0. */
     uint64_t user_id; /* MSG to a device: the sender. RECEIPT: the recipient. */
     struct chat_channel channel;
-    struct chat_blob text;      /* MSG. DELIVERED, READ: a mark of the host's, size 0, that comes
-                                   out with the RECEIPT (a trace id, a time); not released. */
+    struct chat_blob text;      /* MSG. DELIVERED, READ, HISTORY: a mark of the host's, size 0, that
+                                   comes out with the RECEIPT or the END (a trace id, a time); not
+                                   released. */
     struct chat_blob client_id; /* MSG from a device, ACK, ERROR: the device's own name for it. */
     uint64_t client_key;        /* A 64-bit digest of client_id, the host's. */
     uint64_t position;          /* END, PING, PONG; MSG and RECEIPT to a device: in its inbox. */
@@ -345,8 +347,12 @@ struct chat_config {
     uint32_t hybrid_threshold;  /* Members above which a group is delivered to those online only. */
     uint32_t send_tries_max; /* Then the device is told UNAVAILABLE. Other work never gives up. */
     uint64_t hold_ns;        /* Long poll: how long a request may wait. */
+    uint64_t check_ns;   /* ... and how often its inbox is looked at meanwhile, by a naive server,
+                            where no ROUTE wakes it. 0: it is woken. */
     uint64_t confirm_ns; /* Between looks at a session: a receipt not confirmed is asked after by
                             PING, and one that was quiet has its inbox checked. */
+    uint64_t window_ns;  /* RECEIPTS_WATERMARK: how long a mark that has moved waits for others to
+                            be stored and announced with it. */
     uint64_t gap_ns;     /* How long a hole in the positions may wait for its ROUTE. */
     uint64_t retry_first_ns; /* Doubles at each try ... */
     uint64_t retry_max_ns;   /* ... up to this. */

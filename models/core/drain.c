@@ -3,6 +3,7 @@
  *   REGISTER --> [fresh: the inbox is rebuilt] --> INBOX* --> ASK --> live
  *                                                   |  ^
  *   GAP --gap_ns--> INBOX  too much unacknowledged: WAIT-'   poll: HOLD
+ *                          long poll that is not woken: CHECK-'
  *
  *   fresh: DEVICE --> (UNACKED --> REBUILD)* --> (RECEIPTS --> REBUILD)* --> REBUILT
  *
@@ -30,6 +31,7 @@ enum drain_stage {
     DRAIN_GAP,
     DRAIN_WAIT,
     DRAIN_HOLD,
+    DRAIN_CHECK,
 };
 
 static struct chat_effect *cache_call(struct chat *chat, struct flight *flight,
@@ -84,6 +86,7 @@ static void drain_call(struct chat *chat, struct flight *flight, struct session 
     case DRAIN_GAP:
     case DRAIN_WAIT:
     case DRAIN_HOLD:
+    case DRAIN_CHECK:
         CHECK(!"these wait for a timer");
     }
 }
@@ -144,6 +147,7 @@ void drain_start(struct chat *chat, struct session *session, uint64_t since, boo
     flight->drain.since = since;
     flight->drain.found = 0;
     flight->drain.acked = 0;
+    flight->drain.until_ns = chat->now_ns + chat->config.hold_ns;
     if (session->state != SESSION_LIVE || registering) {
         session->state = registering ? SESSION_OPENING : SESSION_DRAINING;
     }
@@ -250,7 +254,7 @@ static void on_registered(struct chat *chat, struct flight *flight, struct sessi
     session->trimmed = here->trimmed;
     session->state = SESSION_DRAINING;
     flight->drain.rebuilt = 0;
-    if (session->transport == TRANSPORT_POLL) {
+    if (!session_registered(chat, session)) {
         unregister(chat, session->user, session->device, session_conn(chat, session));
     }
     drain_go(chat, flight, session, here->fresh ? DRAIN_DEVICE : DRAIN_INBOX);
@@ -300,6 +304,14 @@ static bool poll_entry(struct chat *chat, struct flight *flight, struct session 
     return begun || *chain != NONE;
 }
 
+/* Nothing is there, and nobody will say when something is. */
+static void drain_check(struct chat *chat, struct flight *flight)
+{
+    uint64_t left_ns = flight->drain.until_ns - chat->now_ns;
+    flight->stage = DRAIN_CHECK;
+    flight_arm(chat, flight, left_ns < chat->config.check_ns ? left_ns : chat->config.check_ns);
+}
+
 static void on_inbox_poll(struct chat *chat, struct flight *flight, struct session *session,
                           const struct chat_event *event)
 {
@@ -328,13 +340,18 @@ static void on_inbox_poll(struct chat *chat, struct flight *flight, struct sessi
         session_passed(session, event->value);
     }
     bool more = i == event->count && session->sent < event->value;
+    bool checks = session->transport == TRANSPORT_LONG_POLL && chat->config.check_ns > 0;
+    bool over =
+        session->transport == TRANSPORT_POLL || (checks && chat->now_ns >= flight->drain.until_ns);
     /* A page that was mostly acknowledged by `since` is no answer yet. */
     if (more && flight->drain.found < CHAT_DRAIN_MAX / 2) {
         drain_go(chat, flight, session, DRAIN_INBOX);
-    } else if (flight->drain.found > 0 || session->transport == TRANSPORT_POLL) {
+    } else if (flight->drain.found > 0 || over) {
         uint8_t found = more ? 2 : flight->drain.found > 0;
         drain_finish(chat, flight, session);
         session_answer(chat, session, found);
+    } else if (checks) {
+        drain_check(chat, flight);
     } else {
         drain_go(chat, flight, session, DRAIN_ASK);
     }
@@ -445,6 +462,7 @@ void drain_on_done(struct chat *chat, struct flight *flight, const struct chat_e
     case DRAIN_GAP:
     case DRAIN_WAIT:
     case DRAIN_HOLD:
+    case DRAIN_CHECK:
         CHECK(!"nothing was asked for");
     }
 }
@@ -456,7 +474,8 @@ void drain_on_timer(struct chat *chat, struct flight *flight)
     if (flight->stage == DRAIN_HOLD) {
         drain_finish(chat, flight, session);
         session_answer(chat, session, 0);
-    } else if (flight->stage == DRAIN_GAP || flight->stage == DRAIN_WAIT) {
+    } else if (flight->stage == DRAIN_GAP || flight->stage == DRAIN_WAIT ||
+               flight->stage == DRAIN_CHECK) {
         drain_go(chat, flight, session, DRAIN_INBOX);
     } else {
         drain_call(chat, flight, session);

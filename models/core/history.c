@@ -56,6 +56,7 @@ void history_on_frame(struct chat *chat, struct session *session, const struct c
     flight->entry.id = frame->msg_id == 0 ? CHAT_NEVER : frame->msg_id;
     flight->entry.user = session->user;
     flight->entry.channel = frame->channel;
+    flight->entry.text = frame->text;
     flight->history.limit = limit < CHAT_DRAIN_MAX ? limit : CHAT_DRAIN_MAX;
     flight->history.left = CHAT_NEVER;
     session_work_add(chat, session, flight);
@@ -99,6 +100,7 @@ static void history_answer(struct chat *chat, struct flight *flight, struct sess
             .text = entry->text,
             .type = entry->type,
             .again = 1,
+            .status = FRAME_HISTORY,
         };
     }
     struct chat_effect *effect = effect_add(chat, CHAT_FX_SEND);
@@ -107,6 +109,7 @@ static void history_answer(struct chat *chat, struct flight *flight, struct sess
         .kind = FRAME_END,
         .status = FRAME_HISTORY,
         .channel = flight->entry.channel,
+        .text = flight->entry.text,
         /* Fewer than asked for: there is nothing before. */
         .msg_id = event->count == flight->history.limit ? cursor : 0,
     };

@@ -1,6 +1,6 @@
 /* Receipts: a device says that a message is here, or was read, and its sender learns of it.
  *
- *   [LOOKUP: who sent it?] --> STORE --> [CURSOR] --> APPEND --> inbox trimmed
+ *   [LOOKUP: who sent it? | WINDOW] --> STORE --> [CURSOR] --> APPEND --> inbox trimmed
  *                                                       ^ |
  *                                                       '-DEVICES: the cache does not know the
  * sender
@@ -9,7 +9,7 @@
  * recipient's inbox only after both: a gateway that dies between them is repaired by delivering the
  * message again. The way to the sender is the sender's own inbox, so a receipt reaches a device
  * that is offline. By watermark, one receipt stands for all earlier messages of its sender in the
- * channel, and those that come while it is being stored are folded into it. */
+ * channel, and those that come while it waits (window_ns) or is being stored are folded into it. */
 #include "models/core/state.h"
 
 #define WORK_MAX 96u /* Sends and receipts of one connection. */
@@ -19,6 +19,7 @@
 
 enum receipt_stage {
     RECEIPT_LOOKUP,
+    RECEIPT_WINDOW, /* A watermark waits for others. */
     RECEIPT_STORE,
     RECEIPT_CURSOR,
     RECEIPT_APPEND,
@@ -54,6 +55,7 @@ static void receipt_call(struct chat *chat, struct flight *flight, const struct 
         effect = effect_call(chat, CHAT_FX_READ, READ_DEVICES, flight);
         effect->user = flight->receipt.sender;
         break;
+    case RECEIPT_WINDOW:
     case RECEIPT_CHAINED:
         CHECK(!"it waits");
     }
@@ -187,9 +189,9 @@ static struct flight *receipt_open(struct chat *chat, const struct session *sess
     }
     for (uint32_t at = session->work_head; at != NONE; at = flight_at(chat, at)->next) {
         struct flight *flight = flight_at(chat, at);
-        if (flight->kind == FLIGHT_RECEIPT && flight->stage == RECEIPT_STORE &&
-            flight->entry.kind == kind && flight->entry.id < u->id &&
-            flight->receipt.sender == u->sender &&
+        bool open = flight->stage == RECEIPT_STORE || flight->stage == RECEIPT_WINDOW;
+        if (flight->kind == FLIGHT_RECEIPT && open && flight->entry.kind == kind &&
+            flight->entry.id < u->id && flight->receipt.sender == u->sender &&
             channel_equal(flight->entry.channel, u->channel) &&
             unacked_before(chat, session, flight->entry.id, u)) {
             return flight;
@@ -239,7 +241,12 @@ static void receipt_begin(struct chat *chat, const struct session *session, stru
     if (flight->entry.kind == ENTRY_DELIVERED) { /* A READ may be of what came long before. */
         unacked_storing(chat, session, u);
     }
-    receipt_go(chat, flight, RECEIPT_STORE);
+    if (chat->config.receipts == RECEIPTS_WATERMARK && chat->config.window_ns > 0) {
+        flight->stage = RECEIPT_WINDOW;
+        flight_arm(chat, flight, chat->config.window_ns);
+    } else {
+        receipt_go(chat, flight, RECEIPT_STORE);
+    }
 }
 
 void receipts_on_frame(struct chat *chat, struct session *session, const struct chat_frame *frame)
@@ -260,7 +267,7 @@ void receipts_on_frame(struct chat *chat, struct session *session, const struct 
     struct flight *open = u == NULL ? NULL : receipt_open(chat, session, u, kind);
     if (open != NULL) {
         open->entry.id = frame->msg_id;
-        open->receipt.again = 1;
+        open->receipt.again = open->stage == RECEIPT_STORE;
         if (kind == ENTRY_DELIVERED) {
             unacked_storing(chat, session, u);
         }
@@ -458,6 +465,7 @@ void receipts_on_done(struct chat *chat, struct flight *flight, const struct cha
     case RECEIPT_DEVICES:
         on_devices(chat, flight, event);
         break;
+    case RECEIPT_WINDOW:
     case RECEIPT_CHAINED:
         CHECK(!"nothing was asked for");
     }
@@ -465,5 +473,9 @@ void receipts_on_done(struct chat *chat, struct flight *flight, const struct cha
 
 void receipts_on_timer(struct chat *chat, struct flight *flight)
 {
-    receipt_call(chat, flight, NULL);
+    if (flight->stage == RECEIPT_WINDOW) {
+        receipt_go(chat, flight, RECEIPT_STORE);
+    } else {
+        receipt_call(chat, flight, NULL);
+    }
 }

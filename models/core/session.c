@@ -6,6 +6,8 @@
  *                     '---LOST, new generation---|----------------------- |
  *                                             HOLDING --first entry, or hold_ns--> FREE
  *
+ * A long poll that nobody wakes (check_ns) stays DRAINING: it reads its inbox again and again.
+ *
  * Positions in an inbox have no holes, so a hole in what is routed means a ROUTE that was lost or
  * overtaken: what lies beyond it is sent at once (a device orders by id), noted in `ahead`, and the
  * inbox is read if the hole stays. */
@@ -159,23 +161,24 @@ void session_end(struct chat *chat, struct session *session, bool unregister)
     }
 }
 
-static bool session_registered(const struct session *session)
+bool session_registered(const struct chat *chat, const struct session *session)
 {
-    return session->transport == TRANSPORT_WEBSOCKET || session->transport == TRANSPORT_LONG_POLL;
+    bool woken = session->transport == TRANSPORT_LONG_POLL && chat->config.check_ns == 0;
+    return session->transport == TRANSPORT_WEBSOCKET || woken;
 }
 
 void session_on_close(struct chat *chat, const struct chat_event *event)
 {
     struct session *session = session_find(chat, event->conn_id);
     if (session != NULL) {
-        session_end(chat, session, session_registered(session));
+        session_end(chat, session, session_registered(chat, session));
     }
 }
 
 void session_on_lost(struct chat *chat, const struct chat_event *event)
 {
     struct session *session = session_find(chat, event->conn_id);
-    if (session == NULL || !session_registered(session)) {
+    if (session == NULL || !session_registered(chat, session)) {
         return;
     }
     if (session->state == SESSION_LIVE || session->state == SESSION_HOLDING) {
@@ -200,7 +203,7 @@ void session_answer(struct chat *chat, struct session *session, uint8_t found)
     effect->frame.kind = FRAME_END;
     effect->frame.status = found;
     effect->frame.position = session->sent;
-    session_drop(chat, session, CHAT_OK, session_registered(session));
+    session_drop(chat, session, CHAT_OK, session_registered(chat, session));
 }
 
 static bool unacked_add(struct chat *chat, struct session *session, const struct chat_entry *entry)

@@ -111,10 +111,11 @@ struct flight {
             uint8_t poll;   /* Acknowledged by a poll's `since`. */
         } receipt;
         struct {
-            uint64_t since;   /* Poll: acknowledged by it. */
-            uint64_t rebuilt; /* Messages up to this id are back in the inbox. */
-            uint32_t acked;   /* Poll: receipts were begun for what `since` acknowledges. */
-            uint32_t found;   /* Poll: so many entries were sent. */
+            uint64_t since;    /* Poll: acknowledged by it. */
+            uint64_t rebuilt;  /* Messages up to this id are back in the inbox. */
+            uint64_t until_ns; /* Long poll, not woken: it is answered then. */
+            uint32_t acked;    /* Poll: receipts were begun for what `since` acknowledges. */
+            uint32_t found;    /* Poll: so many entries were sent. */
         } drain;
         struct {
             uint64_t offset;
@@ -245,6 +246,8 @@ void session_on_resume(struct chat *chat, const struct chat_event *event);
 void session_on_close(struct chat *chat, const struct chat_event *event);
 void session_on_lost(struct chat *chat, const struct chat_event *event);
 void session_on_routed(struct chat *chat, const struct chat_event *event);
+/* Does presence say where it is, so that entries are routed here? */
+bool session_registered(const struct chat *chat, const struct session *session);
 void session_on_pong(struct chat *chat, struct session *session, uint64_t position);
 struct session *session_find(struct chat *chat, uint64_t conn_id);
 struct session *session_of(struct chat *chat, const struct flight *flight); /* NULL: gone. */

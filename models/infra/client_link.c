@@ -3,10 +3,26 @@
 #include "models/infra/faults.h"
 
 #define ORDER_SHIFT CLIENT_UNIT_SHIFT
+#define LB_KNOWS_NS 1000000000u /* Until the load balancer has noticed a dead gateway. */
 #define RETRANSMITS_MAX 6u
 #define CUT_TRIES_MAX 15u /* As TCP's: a quarter of an hour, then the connection is given up. */
 #define CUT_WAIT_MAX_NS 120000000000u
 #define RADIO_IDLE_UNITS (uint32_t)(10000000000u >> ORDER_SHIFT) /* Then an LTE radio sleeps. */
+
+uint32_t client_gateway(const struct world *world, uint32_t client, uint64_t now_ns, uint32_t tries)
+{
+    uint32_t gateways = world->count[CLASS_GATEWAY];
+    uint32_t home = client / world->clients_each % gateways;
+    uint64_t known_ns = now_ns > LB_KNOWS_NS ? now_ns - LB_KNOWS_NS : 0;
+    uint64_t hash = hash_mix(client + 0x51ed270bu);
+    for (uint32_t i = tries; i < tries + gateways; i++) {
+        uint32_t gateway = i == 0 ? home : (uint32_t)((hash + i * 0x9E3779B9u) % gateways);
+        if (world_is_up(world, world->base[CLASS_GATEWAY] + gateway, known_ns)) {
+            return gateway;
+        }
+    }
+    return home;
+}
 
 /* What a client is connected by is its own for good. */
 static uint32_t access_of(const struct world *world, uint32_t client)

@@ -9,6 +9,8 @@
 
 #include "models/infra/infra.h"
 
+#define CLIENT_OPEN_BYTES 400u /* TLS and the upgrade to a WebSocket, but for framing. */
+
 static inline uint64_t client_user(const struct world *world, uint32_t client)
 {
     return client < world->near ? client + 1 : client - world->near + 1;
@@ -19,11 +21,22 @@ static inline uint32_t client_device(const struct world *world, uint32_t client)
     return client < world->near ? 1 : 2;
 }
 
+/* Of one of those near. */
+static inline uint32_t client_number(const struct world *world, uint64_t user, uint32_t device)
+{
+    return (uint32_t)user - 1 + (device == 2 ? world->near : 0);
+}
+
 /* The population node that a client lives in, and its index there. */
 static inline uint32_t client_population(const struct world *world, uint32_t client)
 {
     return world->base[CLASS_POPULATION] + client / world->clients_each;
 }
+
+/* Where the load balancer sends a client, by a hash: home, while that lives; else another, as it
+ * does when the client comes again after `tries` in vain. */
+uint32_t client_gateway(const struct world *world, uint32_t client, uint64_t now_ns,
+                        uint32_t tries);
 
 /* Half a round trip of the client's access network, retransmissions included. */
 uint64_t client_delay_ns(const struct world *world, uint32_t client, const struct rng_bits *bits);

@@ -16,6 +16,7 @@ struct inbox_view {
     uint64_t inverse;   /* ceil(2^64 / stride): times a 32-bit user, the high half is user / stride
                            (Lemire, Kaser, Kurz 2019). 0: the stride is 1. */
     uint32_t devices;   /* Of each user. */
+    uint32_t mark_bits; /* The host's own: redis_marks.h. */
 };
 
 static inline struct inbox_view inbox_view(const struct inbox *inbox)

@@ -166,12 +166,12 @@ struct record {
 struct uplink {
     uint64_t conn_id;  /* OPEN: the client's transport in the low bits. */
     uint64_t msg_id;   /* FRAME: chat_frame.msg_id. OPEN: `since`. */
-    uint64_t position; /* PONG. OPEN: which connection of its device. */
+    uint64_t position; /* PONG. JOIN, LEAVE: who. OPEN: which connection of its device. */
     uint32_t first;
     uint32_t second;
     uint32_t client; /* Index in its population. */
     uint32_t stamp;
-    uint32_t client_key;
+    uint32_t client_key; /* HISTORY: rows wanted. */
     uint16_t size_bytes;
     uint8_t kind;  /* enum chat_frame_kind. */
     uint8_t tries; /* OPEN: connection attempts before this one. */
@@ -224,6 +224,7 @@ _Static_assert(sizeof(struct downlink) == 48, "an event's data");
     X(STAGE_DRAIN, "drain", "from a session to being live")                                        \
     X(STAGE_PUSH, "push", "a wake-up, asked for to shown")                                         \
     X(STAGE_POLL, "poll", "a request for news, to its answer")                                     \
+    X(STAGE_HISTORY, "history", "a page of older messages, asked for to shown")                    \
     X(STAGE_FANOUT, "fanout", "a record consumed, to committed: all its recipients")
 
 enum stage {
@@ -244,6 +245,8 @@ enum stage {
     X(COUNT_RECEIPTS_DELIVERED, "receipts_delivered", "told the sender")                           \
     X(COUNT_RECEIPTS_READ, "receipts_read", "told the sender")                                     \
     X(COUNT_READ, "reads", "said by devices")                                                      \
+    X(COUNT_PAGES, "pages", "of older messages, asked for")                                        \
+    X(COUNT_MEMBERSHIPS, "memberships", "joins and leaves of groups, asked for")                   \
     X(COUNT_RECORDS, "records_consumed", "by fan-out")                                             \
     X(COUNT_STEPS, "core_steps", "of the chat core")                                               \
     X(COUNT_ROUTES, "routes", "between servers")                                                   \

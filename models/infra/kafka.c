@@ -33,7 +33,7 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
         break;
     }
     if (kafka_is_down(broker, now_ns)) {
-        if (event->kind != EV_TICK2) {
+        if (event->kind != EV_TICK2 && event->kind != EV_TICK3) {
             count_add(context, broker->peer.world, COUNT_LOST, 1);
         }
         return;
@@ -45,6 +45,9 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
     case EV_TICK2:
         CHECK(event->flags < broker->home_count);
         kafka_feed(context, broker, &broker->homes[event->flags]);
+        break;
+    case EV_TICK3:
+        kafka_on_fetch_wait(context, broker, event);
         break;
     case EV_CALL:
         kafka_on_call(context, broker, event);
@@ -253,6 +256,11 @@ static struct kafka_broker *broker_create(struct kafka *kafka, uint32_t index)
     return broker;
 }
 
+static uint32_t bytes_of(uint64_t bytes)
+{
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
 struct kafka *kafka_create(struct world *world)
 {
     struct kafka *kafka = calloc(1, sizeof *kafka);
@@ -266,6 +274,11 @@ struct kafka *kafka_create(struct world *world)
     kafka->replication = plan->kafka.replication < kafka->broker_count ? plan->kafka.replication
                                                                        : kafka->broker_count;
     kafka->cores = plan->fanout.cores;
+    uint32_t credit = plan->fanout.in_flight_max / kafka->broker_count;
+    kafka->credit = credit < 1 ? 1 : credit < FETCH_CREDIT ? credit : FETCH_CREDIT;
+    kafka->fetch_min_bytes = bytes_of(plan->kafka.fetch_min_bytes);
+    kafka->fetch_bytes = bytes_of(plan->kafka.fetch_bytes);
+    kafka->fetch_partition_bytes = bytes_of(plan->kafka.fetch_partition_bytes);
     CHECK(kafka->broker_count > 0 && kafka->cores > 0);
     CHECK(kafka->replication > 0 && kafka->replication <= KAFKA_REPLICAS_MAX);
     CHECK(kafka->partition_count <= KAFKA_PARTITIONS_MAX);

@@ -34,11 +34,10 @@
  * lead passes a commit on. Between brokers, and to and from consumers, TCP hides cuts: traffic is
  * late by them. Requests of producers, and answers to them, are lost in cuts.
  *
- * What it does not do: idempotent producers and requests_in_flight_max (a request takes less than a
- * linger); compression; reads from disk (consumers read what the page cache holds); unclean
- * elections; static membership; fetch_min_bytes above one record. A request that is full does not
- * leave early, but the next one opens. With more than 64 partitions a broker a few batch headers
- * are not counted. A follower that was dead at a takeover is not charged for what it missed before.
+ * What it does not do: idempotent producers; compression; reads from disk (consumers read what the
+ * page cache holds); unclean elections; static membership. A request that is full does not leave
+ * early, but the next one opens. With more than 64 partitions a broker a few batch headers are not
+ * counted. A follower that was dead at a takeover is not charged for what it missed before.
  */
 #ifndef MODELS_INFRA_KAFKA_H
 #define MODELS_INFRA_KAFKA_H
@@ -77,10 +76,16 @@ void kafka_producer_reset(struct kafka_producer *producer);
 /* PUBLISH: `call` (token, entry, source = the host; op and argument 0, entry.more is not used) goes
  * into the host's open request to the leader of its channel's partition, and is answered to
  * `worker` by one plain EV_REPLY. The first record opens a request, and all of them leave
- * plan.linger_ns after that one's `depart_ns`. `peer` is the host's: it pays the bytes. ACKS_NONE:
- * the answer is CHAT_OK as soon as the request has left. */
-void kafka_produce(struct kafka_producer *producer, struct sim_context *context, struct peer *peer,
-                   uint32_t worker, uint64_t depart_ns, const struct call *call);
+ * plan.linger_ns after that one's `depart_ns`, or as soon as fewer than requests_in_flight_max wait
+ * for their answers. `peer` is the host's: it pays the bytes. ACKS_NONE: the answer is CHAT_OK as
+ * soon as the request has left. Returns a sample for kafka_producer_heard(), or 0. */
+uint32_t kafka_produce(struct kafka_producer *producer, struct sim_context *context,
+                       struct peer *peer, uint32_t worker, uint64_t depart_ns,
+                       const struct call *call);
+
+/* The answer to a call has come for which kafka_produce() returned `sample`, not 0. So the producer
+ * knows how long answers take. */
+void kafka_producer_heard(struct kafka_producer *producer, uint32_t sample, uint64_t now_ns);
 
 /* COMMIT of a worker: everything before offset `position` of `partition` is consumed, and `credit`
  * more records than it said before are done with. Unlike an EV_COMMIT by net_send() it is not lost

@@ -216,7 +216,7 @@ void kafka_on_route(struct sim_context *context, struct kafka_broker *broker,
     EVENT_WRITE(&sent, &route);
     if (!kafka_link_send(context, broker, &broker->gateways[gateway],
                          world->base[CLASS_GATEWAY] + gateway,
-                         done_ns + world->plan->kafka.linger_ns, bytes, &sent)) {
+                         done_ns + world->plan->kafka.linger_ns, bytes, false, &sent)) {
         count_add(context, broker->peer.world, COUNT_LOST, 1);
     }
 }

@@ -17,6 +17,30 @@ void kafka_readable(struct kafka_broker *broker, struct kafka_partition *partiti
     }
     partition->end_offset++;
     broker->lag.records++;
+    if (broker->kafka->fetch_min_bytes > 1 && partition->owner != KAFKA_NONE) {
+        broker->links[partition->owner].waiting_bytes += broker->slots[index].bytes;
+    }
+}
+
+/* A new response has nothing of the partition yet. */
+static void response_follow(struct kafka_partition *partition, const struct kafka_link *link)
+{
+    uint32_t response = (uint32_t)link->depart_ns & 0x7fffffff;
+    if (partition->response != response) {
+        partition->response = response & 0x7fffffff;
+        partition->response_bytes = 0;
+    }
+}
+
+/* Is there no room for `bytes` more of the partition in the response that is being filled? */
+static bool response_full(const struct kafka *kafka, struct kafka_partition *partition,
+                          const struct kafka_link *link, uint32_t bytes)
+{
+    response_follow(partition, link);
+    /* Whatever the bounds, a response has one record. */
+    bool full = link->response_bytes > 0 && link->response_bytes + bytes > kafka->fetch_bytes;
+    return full || (partition->response_bytes > 0 &&
+                    partition->response_bytes + bytes > kafka->fetch_partition_bytes);
 }
 
 static bool record_send(struct sim_context *context, struct kafka_broker *broker,
@@ -36,7 +60,14 @@ static bool record_send(struct sim_context *context, struct kafka_broker *broker
     };
     EVENT_WRITE(&event, &record);
     uint32_t node = kafka->world->base[CLASS_FANOUT] + partition->owner / kafka->cores;
-    return kafka_link_send(context, broker, link, node, at_ns, slot->bytes, &event);
+    bool full = response_full(kafka, partition, link, slot->bytes);
+    if (!kafka_link_send(context, broker, link, node, at_ns, slot->bytes, full, &event)) {
+        return false;
+    }
+    response_follow(partition, link);
+    partition->response_bytes += slot->bytes;
+    link->waiting_bytes -= link->waiting_bytes < slot->bytes ? link->waiting_bytes : slot->bytes;
+    return true;
 }
 
 /* -- Partitions that wait for credit -------------------------------------------------------------
@@ -83,8 +114,39 @@ void kafka_unqueue(struct kafka_broker *broker, struct kafka_partition *partitio
     partition->queued = false;
 }
 
-void kafka_deliver(struct sim_context *context, struct kafka_broker *broker,
-                   struct kafka_partition *partition, uint64_t at_ns)
+/* -- Waiting for fetch_min_bytes -----------------------------------------------------------------
+ */
+static bool is_too_little(const struct kafka_broker *broker, const struct kafka_link *link)
+{
+    return link->waiting_bytes < broker->kafka->fetch_min_bytes;
+}
+
+/* A fetch that finds too little is answered after fetch_wait, also with nothing, and the next comes
+ * a round trip later; so since next_ns they have been coming and going. */
+static void fetch_wait(struct sim_context *context, struct kafka_broker *broker,
+                       struct kafka_link *link)
+{
+    uint64_t now_ns = sim_context_now(context);
+    if (link->wait_ns > now_ns) {
+        return; /* Armed. */
+    }
+    uint64_t wait_ns = broker->peer.world->plan->kafka.fetch_wait_ns;
+    uint64_t cycle_ns = wait_ns + 2 * link->latency_ns + 1;
+    uint64_t since_ns = now_ns > link->next_ns ? now_ns - link->next_ns : 0;
+    uint64_t due_ns = link->next_ns + since_ns / cycle_ns * cycle_ns + wait_ns;
+    due_ns += due_ns < now_ns ? cycle_ns : 0;
+    link->wait_ns = due_ns > now_ns ? due_ns : now_ns + 1;
+    struct sim_event event = {
+        .time_ns = link->wait_ns,
+        .node = broker->peer.node,
+        .kind = EV_TICK3,
+        .data = {(uint64_t)(link - broker->links)},
+    };
+    sim_send(context, &event);
+}
+
+static void deliver(struct sim_context *context, struct kafka_broker *broker,
+                    struct kafka_partition *partition, uint64_t at_ns)
 {
     if (partition->cursor == KAFKA_NONE || partition->owner == KAFKA_NONE ||
         sim_context_now(context) < broker->paused_until_ns) {
@@ -93,7 +155,7 @@ void kafka_deliver(struct sim_context *context, struct kafka_broker *broker,
     struct kafka_link *link = &broker->links[partition->owner];
     while (partition->cursor != KAFKA_NONE &&
            partition->cursor_offset - partition->head_offset < FETCH_CREDIT) {
-        if (link->used >= FETCH_CREDIT) {
+        if (link->used >= broker->kafka->credit) {
             enqueue(broker, link, partition);
             return;
         }
@@ -107,13 +169,42 @@ void kafka_deliver(struct sim_context *context, struct kafka_broker *broker,
     }
 }
 
-/* Credit has come back: partitions take turns. */
+/* Partitions take turns. */
 static void pump(struct sim_context *context, struct kafka_broker *broker, struct kafka_link *link)
 {
-    while (link->first != 0 && link->used < FETCH_CREDIT) {
+    while (link->first != 0 && link->used < broker->kafka->credit) {
         struct kafka_partition *partition = &broker->partitions[link->first - 1];
         kafka_unqueue(broker, partition);
-        kafka_deliver(context, broker, partition, sim_context_now(context));
+        deliver(context, broker, partition, sim_context_now(context));
+    }
+}
+
+void kafka_deliver(struct sim_context *context, struct kafka_broker *broker,
+                   struct kafka_partition *partition, uint64_t at_ns)
+{
+    if (broker->kafka->fetch_min_bytes <= 1 || partition->owner == KAFKA_NONE) {
+        deliver(context, broker, partition, at_ns);
+        return;
+    }
+    struct kafka_link *link = &broker->links[partition->owner];
+    if (is_too_little(broker, link)) {
+        if (partition->cursor != KAFKA_NONE) {
+            enqueue(broker, link, partition);
+            fetch_wait(context, broker, link);
+        }
+        return;
+    }
+    kafka_unqueue(broker, partition);
+    deliver(context, broker, partition, at_ns);
+    pump(context, broker, link);
+}
+
+void kafka_on_fetch_wait(struct sim_context *context, struct kafka_broker *broker,
+                         const struct sim_event *event)
+{
+    struct kafka_link *link = &broker->links[event->data[0]];
+    if (link->wait_ns == event->time_ns) {
+        pump(context, broker, link);
     }
 }
 
@@ -156,6 +247,17 @@ static void give_back(struct kafka_broker *broker, struct kafka_partition *parti
     link->used -= stale;
 }
 
+/* Credit has come back. */
+static void credited(struct sim_context *context, struct kafka_broker *broker,
+                     struct kafka_link *link)
+{
+    if (broker->kafka->fetch_min_bytes <= 1 || !is_too_little(broker, link)) {
+        pump(context, broker, link);
+    } else if (link->first != 0) {
+        fetch_wait(context, broker, link);
+    }
+}
+
 static void commit_apply(struct sim_context *context, struct kafka_broker *broker,
                          struct kafka_home *home, const struct call *call, uint32_t worker)
 {
@@ -169,7 +271,7 @@ static void commit_apply(struct sim_context *context, struct kafka_broker *broke
     if (!kafka_is_down(broker, sim_context_now(context))) {
         kafka_deliver(context, broker, partition, sim_context_now(context));
         if (worker != KAFKA_NONE) {
-            pump(context, broker, &broker->links[worker]);
+            credited(context, broker, &broker->links[worker]);
         }
     }
 }
@@ -245,6 +347,9 @@ void kafka_refresh(struct kafka_broker *broker, struct kafka_partition *partitio
     if (gone || owner != partition->owner) {
         kafka_unqueue(broker, partition);
         rewind_to_head(broker, partition, gone);
+    }
+    if (owner != KAFKA_NONE) { /* What waits for whom is not known any more: enough. */
+        broker->links[owner].waiting_bytes = kafka->fetch_min_bytes;
     }
     partition->owner = owner;
     partition->epoch = broker->epoch;

@@ -11,7 +11,9 @@ struct request {
     uint64_t batches;   /* Of which partitions there is a batch: bits, by partition / brokers. */
     uint32_t bytes;
     bool open;
-    uint64_t unused[3];
+    uint64_t paced_ns;   /* See request_pace(). */
+    uint64_t sampled_ns; /* When the request left whose answer is awaited as a sample; 0: none. */
+    uint64_t round_ns;   /* How long answers take: a moving mean. */
 };
 
 _Static_assert(sizeof(struct request) == 64, "one cache line");
@@ -55,11 +57,58 @@ void kafka_producer_destroy(struct kafka_producer *producer)
 void kafka_producer_reset(struct kafka_producer *producer)
 {
     for (uint32_t i = 0; i < producer->broker_count; i++) {
-        producer->requests[i].open = false;
+        memset(&producer->requests[i], 0, sizeof producer->requests[i]);
     }
 }
 
-/* A request that leaves a linger after its first record. */
+/* No more than requests_in_flight_max requests leave in the time that an answer takes: one after
+ * another, each that long after the one so many before it. How long that is, is known from samples;
+ * one that is overdue says that it is at least so long. What waits fills up meanwhile, so a broker
+ * that is slow gets fewer requests of more records. Returns when one that is due at `flush_ns` may
+ * leave. */
+static uint64_t request_pace(const struct plan_kafka *plan, struct request *request,
+                             uint64_t now_ns, uint64_t flush_ns)
+{
+    if (plan->acks == PLAN_ACKS_NONE || plan->requests_in_flight_max == 0) {
+        return flush_ns;
+    }
+    uint64_t round_ns = request->round_ns;
+    if (request->sampled_ns != 0 && now_ns > request->sampled_ns + round_ns) {
+        round_ns = now_ns - request->sampled_ns;
+    }
+    uint64_t gap_ns = round_ns / plan->requests_in_flight_max;
+    uint64_t early_ns = round_ns - gap_ns;
+    if (request->paced_ns > flush_ns + early_ns) {
+        flush_ns = request->paced_ns - early_ns;
+    }
+    request->paced_ns = kafka_max(request->paced_ns, flush_ns) + gap_ns;
+    return flush_ns;
+}
+
+/* Is this request to be the next sample? */
+static bool request_sample(const struct plan_kafka *plan, struct request *request)
+{
+    bool lost = request->flush_ns > request->sampled_ns + plan->delivery_timeout_ns;
+    if (plan->acks == PLAN_ACKS_NONE || (request->sampled_ns != 0 && !lost)) {
+        return false;
+    }
+    request->sampled_ns = request->flush_ns;
+    return true;
+}
+
+void kafka_producer_heard(struct kafka_producer *producer, uint32_t sample, uint64_t now_ns)
+{
+    struct request *request = &producer->requests[sample - 1];
+    CHECK(sample > 0 && sample <= producer->broker_count);
+    if (request->sampled_ns != 0 && now_ns > request->sampled_ns) {
+        uint64_t took_ns = now_ns - request->sampled_ns;
+        request->round_ns =
+            request->round_ns == 0 ? took_ns : (7 * request->round_ns + took_ns) / 8;
+    }
+    request->sampled_ns = 0;
+}
+
+/* A request that leaves a linger after its first record, or as soon as one may. */
 static void request_open(struct request *request, struct peer *peer, uint32_t node, uint64_t now_ns,
                          uint64_t depart_ns)
 {
@@ -68,7 +117,8 @@ static void request_open(struct request *request, struct peer *peer, uint32_t no
     request->open = true;
     request->bytes = 0;
     request->batches = 0;
-    request->flush_ns = depart_ns + plan->kafka.linger_ns;
+    request->flush_ns =
+        request_pace(&plan->kafka, request, now_ns, depart_ns + plan->kafka.linger_ns);
     uint64_t sent_ns = kafka_nic_out(peer, now_ns, request->flush_ns,
                                      (uint32_t)plan->network.framing_inside_bytes);
     struct rng_bits bits = rng_next(&peer->rng);
@@ -95,8 +145,9 @@ static void answer_self(struct sim_context *context, const struct peer *peer, ui
     sim_send(context, &event);
 }
 
-void kafka_produce(struct kafka_producer *producer, struct sim_context *context, struct peer *peer,
-                   uint32_t worker, uint64_t depart_ns, const struct call *call)
+uint32_t kafka_produce(struct kafka_producer *producer, struct sim_context *context,
+                       struct peer *peer, uint32_t worker, uint64_t depart_ns,
+                       const struct call *call)
 {
     const struct world *world = peer->world;
     const struct plan_kafka *plan = &world->plan->kafka;
@@ -104,6 +155,7 @@ void kafka_produce(struct kafka_producer *producer, struct sim_context *context,
     uint32_t partition = kafka_partition(world, call->entry.first, call->entry.second);
     uint32_t node = kafka_leader(world, partition, now_ns);
     struct request *request = &producer->requests[node - world->base[CLASS_KAFKA]];
+    uint32_t sample = 0;
     CHECK(worker <= 0xff);
     struct call sent = *call;
     sent.op = plan->acks == PLAN_ACKS_NONE ? KAFKA_UNANSWERED : 0;
@@ -112,6 +164,7 @@ void kafka_produce(struct kafka_producer *producer, struct sim_context *context,
     if (!request->open || depart_ns > request->flush_ns || request->bytes >= plan->batch_bytes) {
         request_open(request, peer, node, now_ns, depart_ns);
         sent.op |= KAFKA_OPENS;
+        sample = request_sample(plan, request) ? node - world->base[CLASS_KAFKA] + 1 : 0;
     } else if (request->arrive_ns != SIM_NEVER) {
         request->arrive_ns++; /* A nanosecond between two records keeps their order. */
     }
@@ -130,7 +183,7 @@ void kafka_produce(struct kafka_producer *producer, struct sim_context *context,
     }
     if (request->arrive_ns == SIM_NEVER) {
         count_add(context, world, COUNT_LOST, 1);
-        return;
+        return sample;
     }
     request->latest_ns = request->arrive_ns;
     struct sim_event event = {
@@ -141,6 +194,7 @@ void kafka_produce(struct kafka_producer *producer, struct sim_context *context,
     };
     EVENT_WRITE(&event, &sent);
     sim_send(context, &event);
+    return sample;
 }
 
 void kafka_commit(struct sim_context *context, struct peer *peer, uint32_t worker,

@@ -20,8 +20,9 @@
  *             free
  *
  * Credit. link.used = what is under way to a worker: `used` of each partition that it owns, and
- * `stale`, of partitions that it no longer does. FETCH_CREDIT of one partition, and of one link,
- * are under way at most; only what a takeover inherits may exceed the latter.
+ * `stale`, of partitions that it no longer does. FETCH_CREDIT of one partition, and `credit` of one
+ * link, are under way at most: a broker's share of fanout.in_flight_max, FETCH_CREDIT at most. Only
+ * what a takeover inherits may exceed the latter.
  */
 #ifndef MODELS_INFRA_KAFKA_STATE_H
 #define MODELS_INFRA_KAFKA_STATE_H
@@ -66,8 +67,11 @@ struct kafka_partition {
     uint32_t owner; /* Worker, or KAFKA_NONE. */
     uint32_t used;
     uint32_t epoch;   /* Of the group: as of which owner, cursor and used are. */
-    uint32_t waiting; /* Place + 1 of the next in its link's queue for credit. */
-    bool queued;
+    uint32_t waiting; /* Place + 1 of the next in its link's queue for credit, or for more bytes. */
+    uint32_t queued : 1;
+    uint32_t
+        response : 31; /* Of its link, by departure: the latest that has records of it, and ... */
+    uint32_t response_bytes; /* ... how many bytes of it. */
 };
 
 /* One broker's way to one consumer: the response that is being filled, and what follows. */
@@ -78,8 +82,11 @@ struct kafka_link {
     uint64_t next_ns; /* When the fetch after it will be here. */
     uint32_t used;
     uint32_t stale;
-    uint32_t first; /* Partitions that wait for credit: place + 1. */
+    uint32_t first; /* Partitions that wait for credit, or for more bytes: place + 1. */
     uint32_t last;
+    uint64_t wait_ns;        /* When the fetch that waits for fetch_min_bytes is answered anyway. */
+    uint32_t waiting_bytes;  /* Readable, and not sent. Kept where fetch_min_bytes is above 1. */
+    uint32_t response_bytes; /* In the response that is being filled. */
 };
 
 /* One broker's way to one producing host. */
@@ -183,7 +190,11 @@ struct kafka {
     uint32_t broker_count;
     uint32_t partition_count;
     uint32_t replication;
-    uint32_t cores; /* Of a fan-out server. */
+    uint32_t cores;  /* Of a fan-out server. */
+    uint32_t credit; /* Records under way on one link. */
+    uint32_t fetch_min_bytes;
+    uint32_t fetch_bytes;           /* A response. */
+    uint32_t fetch_partition_bytes; /* ... of one partition. */
     uint64_t forward_ns;
     struct kafka_change *changes; /* Sorted, home by home: */
     uint32_t *first_change;       /* by home, and the end. */
@@ -270,11 +281,11 @@ uint64_t kafka_latency(struct peer *peer, uint32_t to, uint64_t sent_ns);
 /* Sends `event` (kind, flags, data) to a broker; lost only by a cut for good. */
 void kafka_send(struct sim_context *context, struct peer *peer, uint32_t to, uint64_t depart_ns,
                 uint32_t bytes, struct sim_event *event);
-/* A record of `bytes`, ready at `ready_ns`, by the link's current response or a new one. False:
- * the broker dies before it leaves. */
+/* A record of `bytes`, ready at `ready_ns`, by the link's current response or, when that has left
+ * or is `full`, a new one. False: the broker dies before it leaves. */
 bool kafka_link_send(struct sim_context *context, struct kafka_broker *broker,
                      struct kafka_link *link, uint32_t node, uint64_t ready_ns, uint32_t bytes,
-                     struct sim_event *event);
+                     bool full, struct sim_event *event);
 /* Answers one record. */
 struct kafka_answers *kafka_answers_of(const struct kafka_broker *broker, uint32_t source);
 void kafka_answer(struct sim_context *context, struct kafka_broker *broker, uint32_t source,
@@ -320,6 +331,9 @@ void kafka_deliver(struct sim_context *context, struct kafka_broker *broker,
 void kafka_refresh(struct kafka_broker *broker, struct kafka_partition *partition);
 /* The partition no longer waits for credit. */
 void kafka_unqueue(struct kafka_broker *broker, struct kafka_partition *partition);
+/* The wait for fetch_min_bytes is over. */
+void kafka_on_fetch_wait(struct sim_context *context, struct kafka_broker *broker,
+                         const struct sim_event *event);
 void kafka_on_commit(struct sim_context *context, struct kafka_broker *broker,
                      const struct sim_event *event);
 

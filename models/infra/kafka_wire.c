@@ -133,19 +133,22 @@ static bool dies_between(const struct world *world, uint32_t node, uint64_t from
 
 bool kafka_link_send(struct sim_context *context, struct kafka_broker *broker,
                      struct kafka_link *link, uint32_t node, uint64_t ready_ns, uint32_t bytes,
-                     struct sim_event *event)
+                     bool full, struct sim_event *event)
 {
     uint64_t now_ns = sim_context_now(context);
     uint64_t cost_ns = bytes * broker->byte_ps / 1000;
-    if (ready_ns > link->depart_ns) {
+    uint32_t framing_bytes = 0;
+    if (ready_ns > link->depart_ns || full) {
         if (!link_open(broker, link, node, now_ns, ready_ns, broker->request_ns + cost_ns)) {
             return false;
         }
-        bytes += broker->framing_bytes;
+        link->response_bytes = 0;
+        framing_bytes = broker->framing_bytes;
     } else {
         kafka_owe(broker, now_ns, cost_ns);
     }
-    uint64_t sent_ns = kafka_nic_out(&broker->peer, now_ns, link->depart_ns, bytes);
+    link->response_bytes += bytes;
+    uint64_t sent_ns = kafka_nic_out(&broker->peer, now_ns, link->depart_ns, bytes + framing_bytes);
     /* A nanosecond between two records keeps their order. */
     link->arrive_ns = kafka_max(link->arrive_ns + 1, sent_ns + link->latency_ns);
     if (dies_between(broker->peer.world, node, now_ns, link->arrive_ns)) {

@@ -10,7 +10,16 @@
 #define SHOWN_MAX 4096u
 #define RECEIPTS_MAX 8192u
 
-enum clock { CLOCK_WRITE, CLOCK_READ, CLOCK_LEAVE, CLOCK_JOIN, CLOCK_SWEEP };
+enum clock {
+    CLOCK_WRITE,
+    CLOCK_READ,
+    CLOCK_LEAVE,
+    CLOCK_JOIN,
+    CLOCK_FORGET,
+    CLOCK_HISTORY,
+    CLOCK_MEMBERSHIP,
+    CLOCK_SWEEP,
+};
 
 static void clock_post(struct sim_context *context, struct population *population, enum clock clock,
                        double rate_per_s)
@@ -160,6 +169,80 @@ static void on_churn(struct sim_context *context, struct population *population,
     }
 }
 
+static void on_forget(struct sim_context *context, struct population *population)
+{
+    if (sim_context_now(context) >= population->peer.world->stop_ns) {
+        return;
+    }
+    clock_post(context, population, CLOCK_FORGET,
+               population->setup->forget_rate_per_s * population->share);
+    uint32_t index = somebody(population, false);
+    if (index != UINT32_MAX) {
+        population_close(context, population, index);
+        count_add(context, population->peer.world, COUNT_DISCONNECTS, 1);
+        struct client_event event = {.kind = CLIENT_EV_DISCONNECTED,
+                                     .random = rng_next(&population->peer.rng).word[0]};
+        population_step(context, population, index, &event);
+    }
+}
+
+/* The newest page of a channel that the user writes to. */
+static void on_history(struct sim_context *context, struct population *population)
+{
+    const struct world *world = population->peer.world;
+    if (sim_context_now(context) >= world->stop_ns) {
+        return;
+    }
+    clock_post(context, population, CLOCK_HISTORY,
+               population->setup->history_rate_per_s * population->share);
+    uint32_t index = somebody(population, true);
+    if (index == UINT32_MAX) {
+        return;
+    }
+    uint64_t user = client_user(world, population->first + index);
+    struct rng_bits bits = rng_next(&population->peer.rng);
+    struct chat_frame frame = {
+        .kind = FRAME_HISTORY,
+        .channel = workload_channel(population->setup->workload, user, (uint32_t)bits.word[0]),
+        .limit = world->plan->core.history_page,
+    };
+    count_add(context, world, COUNT_PAGES, 1);
+    population_step(context, population, index,
+                    &(struct client_event){.kind = CLIENT_EV_ASK, .frame = &frame});
+}
+
+/* A user leaves a group, or lets a contact join it. What these were owed of it from then on, the
+ * judge leaves open. */
+static void on_membership(struct sim_context *context, struct population *population)
+{
+    const struct world *world = population->peer.world;
+    const struct workload *workload = population->setup->workload;
+    if (sim_context_now(context) >= world->stop_ns) {
+        return;
+    }
+    clock_post(context, population, CLOCK_MEMBERSHIP,
+               population->setup->membership_rate_per_s * population->share);
+    uint32_t index = somebody(population, true);
+    struct rng_bits bits = rng_next(&population->peer.rng);
+    uint64_t user = index == UINT32_MAX ? 0 : client_user(world, population->first + index);
+    uint64_t group = user == 0 ? 0 : workload_pick_group(workload, user, bits.word[0]);
+    if (group == 0) {
+        return;
+    }
+    bool leaves = (bits.word[1] & 1) != 0;
+    struct chat_frame frame = {
+        .kind = leaves ? FRAME_LEAVE : FRAME_JOIN,
+        .channel = {group, 0},
+        .user_id = leaves ? user : workload_contact(workload, user, (bits.word[1] >> 1) % 64),
+    };
+    if (world->judge != NULL) {
+        judge_changing(world->judge, frame.channel, frame.user_id);
+    }
+    count_add(context, world, COUNT_MEMBERSHIPS, 1);
+    population_step(context, population, index,
+                    &(struct client_event){.kind = CLIENT_EV_ASK, .frame = &frame});
+}
+
 /* When nothing new is written any more, all come online, so that all can be delivered. */
 static void all_join(struct sim_context *context, struct population *population)
 {
@@ -207,6 +290,15 @@ static void on_clock(struct sim_context *context, struct population *population,
     case CLOCK_JOIN:
         on_churn(context, population, clock == CLOCK_LEAVE);
         break;
+    case CLOCK_FORGET:
+        on_forget(context, population);
+        break;
+    case CLOCK_HISTORY:
+        on_history(context, population);
+        break;
+    case CLOCK_MEMBERSHIP:
+        on_membership(context, population);
+        break;
     case CLOCK_SWEEP:
         on_sweep(context, population);
         break;
@@ -228,8 +320,12 @@ static void on_timer(struct sim_context *context, struct population *population,
             population_open(context, population, timer.index, 0);
         }
     } else if (timer.what == TIMER_POLL) {
-        population_step(context, population, timer.index,
-                        &(struct client_event){.kind = CLIENT_EV_POLL_DUE});
+        /* Of before the user left and came back: who came back asked at once, and goes on from
+         * there. */
+        if (timer.msg_id == polls_since(population, timer.index)) {
+            population_step(context, population, timer.index,
+                            &(struct client_event){.kind = CLIENT_EV_POLL_DUE});
+        }
     } else {
         uint32_t number = number_of(population, timer.index);
         count_add(context, world, COUNT_READ, 1);
@@ -377,19 +473,23 @@ static void start_client(struct population *population, struct sim *sim, uint32_
     uint64_t spread_ns = polling ? population->setup->client.poll_interval_ns : 1000000000u;
     struct timer timer = {.index = index, .what = polling ? TIMER_POLL : TIMER_START};
     struct sim_event event = {.node = population->peer.node, .kind = EV_TICK2};
-    EVENT_WRITE(&event, &timer);
     event.time_ns = rng_below(rng_next(&population->peer.rng).word[0], spread_ns + 1);
     if (polling) {
         population->clients[index].state = CLIENT_ONLINE;
+        polls_since_set(population, index, event.time_ns);
+        timer.msg_id = polls_since(population, index);
     }
+    EVENT_WRITE(&event, &timer);
     sim_post(sim, &event);
 }
 
 void population_start(struct population *population, struct sim *sim)
 {
     const struct population_setup *setup = population->setup;
-    const double rates[] = {setup->write_rate_per_s, setup->read_rate_per_s,
-                            setup->leave_rate_per_s, setup->leave_rate_per_s};
+    const double rates[] = {setup->write_rate_per_s,     setup->read_rate_per_s,
+                            setup->leave_rate_per_s,     setup->leave_rate_per_s,
+                            setup->forget_rate_per_s,    setup->history_rate_per_s,
+                            setup->membership_rate_per_s};
     if (population->count == 0) {
         return;
     }
@@ -400,7 +500,7 @@ void population_start(struct population *population, struct sim *sim)
         sim_post(sim, &event);
     }
     uint16_t drawn = population->writes == NULL ? CLOCK_WRITE : CLOCK_READ;
-    for (uint16_t clock = drawn; clock <= CLOCK_JOIN; clock++) {
+    for (uint16_t clock = drawn; clock < CLOCK_SWEEP; clock++) {
         double rate = rates[clock] * population->share;
         if (rate > 0) {
             double wait = dist_value(&setup->exponential, rng_next(&population->peer.rng).word[0]);

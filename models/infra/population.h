@@ -5,6 +5,10 @@
  *     reads    likewise; what was unread before the run is drawn when it is read, not kept
  *     leaves   online / connection life
  *     joins    the same rate: the population is in its steady state
+ *     pages    of history, asked for by those online, by activity
+ *     members  joins and leaves, likewise: oneself leaves, or lets a contact join
+ *     forgets  connections silent for so long that something on the path drops them; both ends
+ *              learn of it at once, and the client connects again
  *
  * Clients of population p connect to gateway p; to another while p is dead or full, as a load
  * balancer would send them. In contents runs a device reads what it was shown, after its delay, and
@@ -29,9 +33,12 @@ struct population_setup {
     struct dist read_delay;
     double write_rate_per_s; /* Of all shards together. */
     double read_rate_per_s;
-    double leave_rate_per_s; /* And of joins. */
-    uint32_t online;         /* Clients connected at the start, of all. */
-    double activity_per_s;   /* Frames to and from one of them. */
+    double leave_rate_per_s;  /* And of joins. */
+    double forget_rate_per_s; /* Connections that the path forgets. */
+    double history_rate_per_s;
+    double membership_rate_per_s;
+    uint32_t online;       /* Clients connected at the start, of all. */
+    double activity_per_s; /* Frames to and from one of them. */
 };
 
 /* Of a trace: client number `client` writes. */

@@ -2,8 +2,7 @@
 
 #include "models/core/wire.h"
 
-#define TICK_NS 100000000u      /* A tick of client_step(). */
-#define LB_KNOWS_NS 1000000000u /* Until the load balancer has noticed a dead gateway. */
+#define TICK_NS 100000000u /* A tick of client_step(). */
 
 /* A device numbers its connections by its clock, in 1.05 ms: it takes longer to open the next. */
 #define CONNECTION_SHIFT 20u
@@ -11,24 +10,6 @@
 static uint32_t tick_of(uint64_t now_ns)
 {
     return (uint32_t)(now_ns / TICK_NS) + 1;
-}
-
-/* Where the load balancer sends a client: home, while that lives; else another, by its tries. */
-static uint32_t gateway_for(const struct population *population, uint32_t index, uint64_t now_ns,
-                            uint32_t tries)
-{
-    const struct world *world = population->peer.world;
-    uint32_t gateways = world->count[CLASS_GATEWAY];
-    uint64_t known_ns = now_ns > LB_KNOWS_NS ? now_ns - LB_KNOWS_NS : 0;
-    uint64_t hash = hash_mix(number_of(population, index) + 0x51ed270bu);
-    for (uint32_t i = tries; i < tries + gateways; i++) {
-        uint32_t gateway = i == 0 ? population->peer.index % gateways
-                                  : (uint32_t)((hash + i * 0x9E3779B9u) % gateways);
-        if (world_is_up(world, world->base[CLASS_GATEWAY] + gateway, known_ns)) {
-            return gateway;
-        }
-    }
-    return population->peer.index % gateways;
 }
 
 static void uplink_send(struct sim_context *context, struct population *population, uint32_t index,
@@ -53,17 +34,17 @@ static void send_frame(struct sim_context *context, struct population *populatio
     uint64_t now_ns = sim_context_now(context);
     uint64_t location = population->clients[index].location;
     bool polling = is_polling(population);
-    uint32_t gateway =
-        polling ? gateway_for(population, index, now_ns, 0) : location_gateway(location);
+    uint32_t gateway = polling ? client_gateway(world, number_of(population, index), now_ns, 0)
+                               : location_gateway(location);
     struct uplink up = {
         .conn_id = polling ? 0 : location_conn(location),
         .msg_id = frame->msg_id,
-        .position = frame->position,
+        .position = frame->user_id != 0 ? frame->user_id : frame->position,
         .first = (uint32_t)frame->channel.first,
         .second = (uint32_t)frame->channel.second,
         .client = number_of(population, index),
         .stamp = frame->text.handle,
-        .client_key = (uint32_t)frame->client_key,
+        .client_key = frame->kind == FRAME_HISTORY ? frame->limit : (uint32_t)frame->client_key,
         .size_bytes = (uint16_t)frame->text.size_bytes,
         .kind = frame->kind,
     };
@@ -135,7 +116,8 @@ void population_open(struct sim_context *context, struct population *population,
         .client = number_of(population, index),
         .tries = client->attempts,
     };
-    uint32_t gateway = gateway_for(population, index, now_ns, client->attempts);
+    uint32_t gateway =
+        client_gateway(world, number_of(population, index), now_ns, client->attempts);
     uint64_t depart_ns = now_ns;
     if (!is_polling(population)) {
         /* TCP, TLS and the upgrade: the last of these round trips is the event's own way. */
@@ -146,11 +128,29 @@ void population_open(struct sim_context *context, struct population *population,
         client->location = location_pack(gateway, 0);
         population->up_last[index] = 0;
     } else {
+        CHECK(polls_under_way(population, index) < POLLS_MAX);
         population->up_last[index]++;
     }
-    uint32_t bytes = (uint32_t)(plan->network.framing_bytes +
-                                (is_polling(population) ? plan->client.http_request_bytes : 400));
+    uint32_t bytes =
+        (uint32_t)(plan->network.framing_bytes +
+                   (is_polling(population) ? plan->client.http_request_bytes : CLIENT_OPEN_BYTES));
     uplink_send(context, population, index, EV_OPEN, gateway, depart_ns, bytes, &up);
+}
+
+/* Was this sent to a device online? Of what came over a connection the frame says so; what waited
+ * for a poll has to be younger than the device's coming online. */
+static bool found_online(const struct population *population, uint32_t index,
+                         const struct chat_frame *frame, uint64_t now_ns)
+{
+    if (frame->text.handle <= 1) {
+        return false; /* Made up: nobody knows when it was sent. */
+    }
+    if (!is_polling(population)) {
+        return !frame->again;
+    }
+    uint32_t online_ms = (uint32_t)(now_ns / 1000000) - polls_since(population, index);
+    online_ms &= UINT32_MAX >> POLLS_SHIFT;
+    return stamp_age_ns(frame->text.handle, now_ns) / 1000000 <= online_ms;
 }
 
 static void on_shown(struct sim_context *context, struct population *population, uint32_t index,
@@ -158,10 +158,10 @@ static void on_shown(struct sim_context *context, struct population *population,
 {
     const struct world *world = population->peer.world;
     const struct plan_population *plan = &world->plan->population;
+    uint64_t now_ns = sim_context_now(context);
     count_add(context, world, COUNT_DELIVERED, 1);
-    if (!frame->again) {
-        stage_record(context, world, STAGE_DELIVERY,
-                     stamp_age_ns(frame->text.handle, sim_context_now(context)));
+    if (found_online(population, index, frame, now_ns)) {
+        stage_record(context, world, STAGE_DELIVERY, stamp_age_ns(frame->text.handle, now_ns));
     }
     if (world->judge == NULL) {
         return;
@@ -185,7 +185,7 @@ static void on_receipt(struct sim_context *context, struct population *populatio
     uint64_t now_ns = sim_context_now(context);
     bool read = frame->status == FRAME_READ;
     count_add(context, world, read ? COUNT_RECEIPTS_READ : COUNT_RECEIPTS_DELIVERED, 1);
-    if (!frame->again && frame->text.handle != 0) {
+    if (found_online(population, index, frame, now_ns)) {
         stage_record(context, world, STAGE_RECEIPT, stamp_age_ns(frame->text.handle, now_ns));
     }
     if (world->judge != NULL) {
@@ -221,6 +221,9 @@ void population_step(struct sim_context *context, struct population *population,
 {
     struct client_effects *effects = &population->effects;
     event->tick = tick_of(sim_context_now(context));
+    if (event->kind == CLIENT_EV_START && is_polling(population)) {
+        polls_since_set(population, index, sim_context_now(context));
+    }
     client_step(&population->clients[index], &population->setup->client,
                 memory_of(population, index), event, effects);
     for (uint32_t i = 0; i < effects->count; i++) {
@@ -233,7 +236,8 @@ void population_step(struct sim_context *context, struct population *population,
             population_open(context, population, index, effect->frame.position);
             break;
         case CLIENT_FX_POLL_LATER:
-            timer_post(context, population, index, TIMER_POLL, effect->delay_ns, 0);
+            timer_post(context, population, index, TIMER_POLL, effect->delay_ns,
+                       polls_since(population, index));
             break;
         case CLIENT_FX_TRANSMIT:
             transmit(context, population, index, effect);
@@ -254,6 +258,10 @@ void population_step(struct sim_context *context, struct population *population,
             break;
         case CLIENT_FX_RECEIPT:
             on_receipt(context, population, index, event->frame);
+            break;
+        case CLIENT_FX_PAGE:
+            stage_record(context, population->peer.world, STAGE_HISTORY,
+                         stamp_age_ns(event->frame->text.handle, sim_context_now(context)));
             break;
         }
     }
@@ -291,7 +299,7 @@ static void on_state(struct sim_context *context, struct population *population,
         /* Of two polls one replaces the other: the client goes on with the one that is left. */
         bool replaced = down->status == (uint8_t)-CHAT_ERR_REPLACED;
         bool mine = is_polling(population)
-                        ? !replaced || population->up_last[index] == 0
+                        ? !replaced || polls_under_way(population, index) == 0
                         : down->conn_id == 0 || location_conn(client->location) == down->conn_id;
         if (!mine || client->state != CLIENT_ONLINE) {
             return;
@@ -324,8 +332,9 @@ void population_on_downlink(struct sim_context *context, struct population *popu
     uint32_t index = down.client - population->first;
     struct client *client = &population->clients[index];
     bool polling = is_polling(population);
-    if (polling && (down.kind >= DOWNLINK_OPENED || down.kind == FRAME_END)) {
-        CHECK(population->up_last[index] > 0);
+    bool ends = down.kind == FRAME_END && down.status != FRAME_HISTORY;
+    if (polling && (down.kind >= DOWNLINK_OPENED || ends)) {
+        CHECK(polls_under_way(population, index) > 0);
         population->up_last[index]--;
     }
     if (down.kind >= DOWNLINK_OPENED) {

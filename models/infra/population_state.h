@@ -15,8 +15,8 @@ enum client_timer { TIMER_START, TIMER_CONNECT, TIMER_POLL, TIMER_READ };
 /* data[] of EV_TICK2. */
 struct timer {
     uint32_t index;
-    uint32_t what; /* enum client_timer. */
-    uint64_t msg_id;
+    uint32_t what;   /* enum client_timer. */
+    uint64_t msg_id; /* READ. POLL: when the client had come online. */
     uint64_t unused[4];
 };
 _Static_assert(sizeof(struct timer) == 48, "an event's data");
@@ -25,8 +25,8 @@ struct population {
     struct peer peer;
     const struct population_setup *setup;
     struct client *clients;
-    uint32_t *up_last; /* When each client's last frame arrives, in 4096 ns. Polls: how many are
-                          under way. */
+    uint32_t *up_last; /* When each client's last frame arrives, in 4096 ns; of one that polls: see
+                          polls_since(). */
     uint32_t first;    /* Client number of clients[0]. */
     uint32_t count;
     uint32_t *offline;
@@ -81,5 +81,26 @@ void population_open(struct sim_context *context, struct population *population,
 void population_close(struct sim_context *context, struct population *population, uint32_t index);
 void population_on_downlink(struct sim_context *context, struct population *population,
                             const struct sim_event *event);
+
+/* Of a client that polls: since when it has been online, in ms modulo 2^24, above how many of its
+ * polls are under way. */
+#define POLLS_SHIFT 8u
+#define POLLS_MAX ((1u << POLLS_SHIFT) - 1)
+
+static inline uint32_t polls_since(const struct population *population, uint32_t index)
+{
+    return population->up_last[index] >> POLLS_SHIFT;
+}
+
+static inline void polls_since_set(struct population *population, uint32_t index, uint64_t now_ns)
+{
+    uint32_t *polls = &population->up_last[index];
+    *polls = (uint32_t)(now_ns / 1000000) << POLLS_SHIFT | (*polls & POLLS_MAX);
+}
+
+static inline uint32_t polls_under_way(const struct population *population, uint32_t index)
+{
+    return population->up_last[index] & POLLS_MAX;
+}
 
 #endif

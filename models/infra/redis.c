@@ -1,7 +1,7 @@
 #include "models/infra/redis.h"
 
 #include "models/infra/faults.h"
-#include "models/infra/redis_state.h"
+#include "models/infra/redis_marks.h"
 
 #define REFRESH_KEY_BYTES 60u /* One EXPIRE on the wire. */
 #define REFRESH_STARTED 1u
@@ -88,6 +88,9 @@ static bool op_writes(uint32_t op)
     static const uint32_t reads =
         1u << (CACHE_INBOX - CACHE_REGISTER) | 1u << (CACHE_LOCATE - CACHE_REGISTER) |
         1u << (CACHE_MEMBERS - CACHE_REGISTER) | 1u << (CACHE_MEMBER - CACHE_REGISTER);
+    if (op == REDIS_OFFER) {
+        return true;
+    }
     CHECK(op >= CACHE_REGISTER && op <= CACHE_FORGET);
     return (reads >> (op - CACHE_REGISTER) & 1) == 0;
 }
@@ -234,6 +237,7 @@ bool redis_fails_over(const struct redis *redis, uint64_t from_ns)
 /* What comes until it is up again is lost, so its contents may change at once. */
 static void on_down(struct redis *redis, uint64_t now_ns)
 {
+    redis_marks_clear(redis);
     if (!redis_fails_over(redis, now_ns)) {
         inbox_flush(redis->inbox);
         return;

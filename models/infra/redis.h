@@ -32,8 +32,14 @@
  * Counted mode. Users 1 to `near` have an inbox here, those above are *far*: they exist, have one
  * device, which is offline, and take no memory; APPEND to one answers a location to be woken.
  * INBOX answers one plain reply: value = last position, value_low = rows, which the host makes up.
- * MEMBERS and MEMBER answer CHAT_OK with no rows, or MISSING, by chance: a list is cached for a
- * share a T / (1 + a T) of its look-ups, a = messages a second to one group, T = member_cache_ttl.
+ * Where clients poll, or something fails, it answers rows of which kind, stamp and position are
+ * right (redis_marks.h). MEMBERS and MEMBER answer CHAT_OK with no rows, or MISSING, by chance: a
+ * list is cached for a share a T / (1 + a T) of its look-ups, a = messages a second to one group, T
+ * = member_cache_ttl.
+ *
+ * Contents mode. MEMBERS that finds nothing answers the version of the list in `value`. Who then
+ * reads the list from the store offers it with that: REDIS_OFFER, a call a member, one packet a
+ * page. It is not answered, and void if the list was forgotten meanwhile (inbox_members_offer()).
  *
  * In contents mode answers of several rows travel as one packet: at one time, under one loss.
  * An answer that never was (0x8000 in call.op) is not sent.
@@ -47,6 +53,11 @@
 #include "models/infra/inbox.h"
 #include "models/infra/infra.h"
 
+/* A member of a page of a list, as an op of a call: token = version; key.conn_id, position =
+ * joined, left; key.channel, user = group, member; key.id = after << 32 | total << 16 | count;
+ * argument = index in the page. */
+#define REDIS_OFFER (CHAT_OPS + 2)
+
 #define REDIS_LAG_NS 50000000u /* A replica gets what is new this often. */
 
 struct redis; /* The state of its class; begins with a struct peer. */
@@ -58,6 +69,9 @@ extern const struct sim_class redis_class;
  * frees it by redis_destroy(). Every gateway counts as refreshed at time 0. */
 struct redis *redis_create(struct world *world, uint32_t index, uint64_t near);
 void redis_destroy(struct redis *redis);
+
+/* Counted mode: bytes that a device takes here, for the estimate before a run. */
+uint64_t redis_device_bytes(const struct plan *plan);
 
 /* What it holds, to be set up before a run. */
 struct inbox *redis_inbox(struct redis *redis);

@@ -1,4 +1,4 @@
-#include "models/infra/redis_state.h"
+#include "models/infra/redis_marks.h"
 
 /* -- Answers ------------------------------------------------------------------------------------
  */
@@ -75,7 +75,7 @@ static void answer_locations(const struct redis_job *job, const struct inbox_rep
     }
 }
 
-/* Contents mode: the entries, then where the inbox ends. */
+/* The entries, then where the inbox ends. */
 static void answer_entries(const struct redis_job *job, const struct inbox_reply *answer)
 {
     struct packet packet = packet_for(job, answer->entry_count);
@@ -194,6 +194,9 @@ static void op_any(struct redis_job *job)
     } else {
         inbox_apply(redis->inbox, effect.gateway, &effect, NULL, now_ms, &answer);
     }
+    if (effect.op == CACHE_MEMBERS && answer.err == CHAT_ERR_MISSING) {
+        answer.value = inbox_members_version(redis->inbox, effect.entry.channel);
+    }
     if ((job->call.op & 0x8000) != 0) {
         return;
     }
@@ -201,7 +204,11 @@ static void op_any(struct redis_job *job)
     if (rows > 0 && !write_out(job, rows)) {
         return;
     }
-    if (effect.op == CACHE_INBOX && redis->view.slots == NULL && answer.err == CHAT_OK) {
+    bool rowed = redis->view.slots == NULL || redis->view.mark_bits > 0;
+    if (effect.op == CACHE_INBOX && rowed && answer.err == CHAT_OK) {
+        if (redis->view.mark_bits > 0) {
+            redis_marks_read(redis, job->call.key.user, effect.device, &answer);
+        }
         answer_entries(job, &answer);
     } else if (answer.member_count > 0) {
         answer_members(job, &answer);
@@ -293,6 +300,9 @@ static bool op_locating(const struct redis_job *job, struct slot *slots)
         devices[rows] = (uint8_t)(i + 1);
         rows += append ? inbox_counted_append(redis->inbox, &slots[i], now_ms, &located[rows])
                        : inbox_counted_locate(redis->inbox, &slots[i], now_ms, &located[rows]);
+        if (append && redis->view.mark_bits > 0) {
+            redis_mark_last(redis, &slots[i], &job->call.entry);
+        }
     }
     if (known == 0) {
         return false;
@@ -323,10 +333,38 @@ static bool op_trim(const struct redis_job *job, struct slot *slots)
     return true;
 }
 
+/* Members come one by one; the page is taken when all are here. Two that come at once are none. */
+static void op_offer(const struct redis_job *job)
+{
+    struct redis_offer *offer = job->redis->offer;
+    const struct call *call = &job->call;
+    const struct call *first = &offer->first;
+    bool another = offer->got == 0 || call->token != first->token ||
+                   call->key.id != first->key.id || call->key.channel != first->key.channel ||
+                   call->source != first->source;
+    if (another) {
+        offer->first = *call;
+        offer->got = 0;
+    }
+    CHECK(call->argument < CHAT_PAGE_MAX);
+    offer->members[call->argument] =
+        (struct chat_member){call->key.user, call->key.conn_id, call->key.position};
+    if (++offer->got == (call->key.id & 0xffff)) {
+        inbox_members_offer(job->redis->inbox, (struct chat_channel){call->key.channel, 0},
+                            call->token, call->key.id >> 32, call->key.id >> 16 & 0xffff,
+                            offer->members, offer->got);
+        offer->got = 0;
+    }
+}
+
 void redis_apply(struct redis_job *job)
 {
     struct redis *redis = job->redis;
     uint32_t op = job->call.op & 0xfff;
+    if (op == REDIS_OFFER) {
+        op_offer(job);
+        return;
+    }
     if (redis->view.slots == NULL) {
         op_any(job);
         return;

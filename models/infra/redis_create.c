@@ -1,4 +1,4 @@
-#include "models/infra/redis_state.h"
+#include "models/infra/redis_marks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -147,13 +147,15 @@ struct redis *redis_create(struct world *world, uint32_t index, uint64_t near)
     redis->members_bytes = members_bytes(redis, &config.bytes);
     redis->inbox = inbox_create(&config);
     redis->stamps = calloc(gateways, sizeof *redis->stamps);
-    if (redis->inbox == NULL || redis->stamps == NULL) {
+    redis->offer = config.contents ? calloc(1, sizeof *redis->offer) : NULL;
+    if (redis->inbox == NULL || redis->stamps == NULL ||
+        (config.contents && redis->offer == NULL)) {
         redis_destroy(redis);
         return NULL;
     }
     redis->view = inbox_view(redis->inbox);
     devices_absent(redis);
-    if (!outages_init(redis, fork_stall_ns(redis, &config.bytes))) {
+    if (!redis_marks_create(redis) || !outages_init(redis, fork_stall_ns(redis, &config.bytes))) {
         redis_destroy(redis);
         return NULL;
     }
@@ -173,8 +175,10 @@ void redis_destroy(struct redis *redis)
     if (redis == NULL) {
         return;
     }
+    redis_marks_destroy(redis);
     inbox_destroy(redis->inbox);
     free(redis->stamps);
+    free(redis->offer);
     free(redis->intervals);
     free(redis);
 }

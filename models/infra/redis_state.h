@@ -1,5 +1,5 @@
 /* A shard's inside, shared by redis.c (time and faults), redis_apply.c (operations and their
- * answers) and redis_create.c. */
+ * answers), redis_marks.c (what polled inboxes hold) and redis_create.c. */
 #ifndef MODELS_INFRA_REDIS_STATE_H
 #define MODELS_INFRA_REDIS_STATE_H
 
@@ -17,6 +17,13 @@ struct redis_source {
 };
 #define REDIS_COMMANDS_MAX 255u /* As many fit; a longer pipeline is cut there. */
 
+/* A page of a member list that is coming in. */
+struct redis_offer {
+    struct call first; /* Of its calls. */
+    uint32_t got;
+    struct chat_member members[CHAT_PAGE_MAX];
+};
+
 struct redis {
     struct peer peer; /* Two lines. */
     /* One line: all else that a call touches here, with inbox_counted.h. */
@@ -32,7 +39,9 @@ struct redis {
     double members_cached; /* Counted mode: share of look-ups that find a list. */
     double members_bytes;  /* ... and what the lists take. */
     struct rng_stream members;
-    uint64_t *stamps; /* By gateway: what its last refresh was answered. */
+    uint64_t *stamps;          /* By gateway: what its last refresh was answered. */
+    uint32_t *marks;           /* By slot, redis_marks.h; NULL: none. */
+    struct redis_offer *offer; /* Contents mode. */
     struct outage_interval *intervals;
     /* Gateways, fan-outs, and gateways again, as subscribers. */
     struct redis_source sources[];

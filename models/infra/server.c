@@ -96,6 +96,10 @@ static void on_route(struct sim_context *context, struct server *server,
     entry_unpack(&route.entry, &entry);
     uint32_t worker = event->flags % server->worker_count;
     uint32_t device = (uint32_t)route.entry.device >> 4;
+    if (server_is_of_another(server, worker, route.conn_id, route.entry.more, device)) {
+        count_add(context, server->peer.world, COUNT_LOST, 1);
+        return;
+    }
     entry.alone = 0;
     entry.position = route.position;
     struct chat_event step = {
@@ -187,13 +191,19 @@ static void on_down(struct sim_context *context, struct server *server)
     }
 }
 
-static void send_refresh(struct sim_context *context, struct server *server, bool started)
+static uint64_t connected_of(const struct server *server)
 {
-    struct world *world = server->peer.world;
     uint64_t connected = 0;
     for (uint32_t i = 0; i < server->worker_count; i++) {
         connected += server->workers[i].connected;
     }
+    return connected;
+}
+
+static void send_refresh(struct sim_context *context, struct server *server, bool started)
+{
+    struct world *world = server->peer.world;
+    uint64_t connected = connected_of(server);
     for (uint32_t shard = 0; shard < world->count[CLASS_REDIS]; shard++) {
         struct call call = {
             .token = SERVER_REFRESH_TOKEN | shard,
@@ -220,20 +230,48 @@ static void sweep_arm(struct sim_context *context, struct server *server, uint16
     sim_send(context, &event);
 }
 
-/* The share of the CPU that heartbeats of idle connections take slows everything else down. */
-static void load_update(struct server *server)
+/* Of all connections, a second. */
+static double beats_per_s(const struct server *server)
+{
+    const struct plan_client *client = &plan_of(server)->client;
+    bool beats = client->transport == PLAN_WEBSOCKET && server->peer.class == CLASS_GATEWAY;
+    return beats ? 1e9 * (double)connected_of(server) / (double)client->heartbeat_ns : 0;
+}
+
+/* The share of the CPU that connections take which do nothing but beat. */
+static double idle_share(const struct server *server)
 {
     const struct plan_gateway *gateway = &plan_of(server)->gateway;
     if (server->peer.class != CLASS_GATEWAY) {
-        return;
+        return 0;
     }
-    uint64_t connected = 0;
-    for (uint32_t i = 0; i < server->worker_count; i++) {
-        connected += server->workers[i].connected;
+    double beat_ns = (double)(gateway->cpu_frame_in_ns + gateway->cpu_frame_out_ns);
+    double idle_ns = (double)connected_of(server) * (double)gateway->cpu_idle_ns;
+    double share = 1e-9 * (idle_ns + beats_per_s(server) * beat_ns) / server->worker_count;
+    return share < 0.99 ? share : 0.99;
+}
+
+/* It slows everything else down. */
+static void load_update(struct server *server)
+{
+    double idle = idle_share(server);
+    if (server->peer.class == CLASS_GATEWAY) {
+        double tls_share = plan_of(server)->gateway.tls_share;
+        server->load_milli = (uint64_t)(1000 * (1 + tls_share) / (1 - idle));
     }
-    double idle = (double)connected * (double)gateway->cpu_idle_ns * 1e-9 / server->worker_count;
-    idle = idle < 0.99 ? idle : 0.99;
-    server->load_milli = (uint64_t)(1000 * (1 + gateway->tls_share) / (1 - idle));
+}
+
+/* Heartbeats of the last sweep, both ways. They are counted, and hold up nobody: they come one by
+ * one, all the time. */
+static void beats_count(struct server *server, uint64_t now_ns)
+{
+    const struct world *world = server->peer.world;
+    if (now_ns >= world->from_ns && now_ns < world->until_ns) {
+        double beats = beats_per_s(server) * SWEEP_NS * 1e-9;
+        uint64_t bytes = (uint64_t)(beats * (double)plan_of(server)->network.framing_bytes + 0.5);
+        server->peer.in_bytes += bytes;
+        server->peer.out_bytes += bytes;
+    }
 }
 
 static void handle(struct sim_context *context, void *state, const struct sim_event *event)
@@ -266,6 +304,7 @@ static void handle(struct sim_context *context, void *state, const struct sim_ev
         break;
     case EV_TICK2:
         load_update(server);
+        beats_count(server, event->time_ns);
         server_timeouts(context, server);
         sweep_arm(context, server, EV_TICK2, SWEEP_NS);
         break;
@@ -349,8 +388,14 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
 {
     struct chat_config config = chat_config_default(slot_count);
     if (class == CLASS_FANOUT) {
-        config.records_max = FANOUT_FLIGHTS_MAX / 16;
-        config.flights_max = FANOUT_FLIGHTS_MAX;
+        /* Kafka's credit keeps to in_flight_max, but for one record a broker at least, and what a
+         * takeover inherits. */
+        config.records_max = plan->fanout.in_flight_max > plan->kafka.brokers
+                                 ? plan->fanout.in_flight_max
+                                 : plan->kafka.brokers;
+        config.records_max += FANOUT_FLIGHTS_MAX / 16;
+        config.flights_max = FANOUT_FLIGHTS_MAX > 3 * config.records_max ? FANOUT_FLIGHTS_MAX
+                                                                         : 3 * config.records_max;
         config.unacked_max = 1;
         config.pages_max = 256;
     } else {
@@ -358,13 +403,21 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
         config.flights_max = GATEWAY_FLIGHTS_MAX;
         config.unacked_max = GATEWAY_FLIGHTS_MAX + slot_count / 16;
         config.pages_max = 1;
+        if (plan->core.receipts == PLAN_RECEIPTS_WATERMARK) {
+            config.flights_max += slot_count / 4; /* Marks that wait for others. */
+        }
+        if (plan->client.transport == PLAN_LONG_POLLING) {
+            config.flights_max += slot_count; /* Each request that is held waits as one. */
+        }
     }
     config.reserve_ms = plan->run.contents ? 1000 : 0;
     config.devices_max = plan->population.devices_per_user > 1 ? CHAT_DEVICES_MAX : 1;
     config.hybrid_threshold = plan->core.hybrid_threshold;
     config.receipts =
         plan->core.receipts == PLAN_RECEIPTS_WATERMARK ? RECEIPTS_WATERMARK : RECEIPTS_MESSAGE;
+    config.window_ns = plan->core.receipts_window_ns;
     config.hold_ns = plan->client.poll_hold_ns;
+    config.check_ns = plan->client.poll_check_ns;
     config.confirm_ns = plan->core.redeliver_ns;
     config.retry_first_ns = plan->core.retry_first_ns;
     config.retry_max_ns = plan->core.retry_max_ns;
@@ -423,6 +476,11 @@ struct server *server_create(struct world *world, enum infra_class class, uint32
     server->memory = pages_allocate(server->memory_bytes);
     CHECK(server->producer != NULL && server->memory != NULL);
     server->sessions = server->memory + each * server->worker_count;
+    if (plan->run.contents) {
+        server->versions =
+            calloc(server->worker_count * (server->flights_max + 1), sizeof *server->versions);
+        CHECK(server->versions != NULL);
+    }
     for (uint32_t i = 0; i < server->worker_count; i++) {
         struct server_worker *w = &server->workers[i];
         w->slot_count = slot_count;
@@ -449,6 +507,7 @@ void server_destroy(struct server *server)
     }
     pages_free(server->memory, server->memory_bytes);
     kafka_producer_destroy(server->producer);
+    free(server->versions);
     free(server);
 }
 
@@ -484,13 +543,9 @@ void server_use(const struct server *server, struct resource_use uses[RESOURCE_C
     const struct world *world = server->peer.world;
     const struct plan_gateway *gateway = &world->plan->gateway;
     double measured_ns = (double)(world->until_ns - world->from_ns);
-    uint64_t connected = 0;
-    for (uint32_t i = 0; i < server->worker_count; i++) {
-        connected += server->workers[i].connected;
-    }
+    uint64_t connected = connected_of(server);
     /* Work was stretched by what the idle connections took: taken apart again. */
-    double idle = (double)connected * (double)gateway->cpu_idle_ns * 1e-9 / server->worker_count;
-    idle = server->peer.class != CLASS_GATEWAY ? 0 : idle < 0.99 ? idle : 0.99;
+    double idle = idle_share(server);
     double busy = (double)server->peer.busy_ns / (measured_ns * server->worker_count);
     busy = busy * (1 - idle) + idle;
     peer_use(&server->peer, uses);

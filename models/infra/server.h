@@ -32,7 +32,8 @@ struct server_call {
     uint16_t answers; /* That are still to come; 0: none under way. */
     uint16_t got;     /* Rows received. */
     uint32_t user;    /* What rows are made of in a capacity run: user, and by op: */
-    uint64_t id;      /* READ_RECEIPT: message. INBOX: position. MEMBERS: group. RESERVE: time. */
+    uint64_t id;      /* READ_RECEIPT: message. INBOX: position. MEMBERS: group. RESERVE: time.
+                         PUBLISH: a sample of Kafka's. */
     struct server_rows *rows; /* Answers of several rows, on their way; else NULL. */
 };
 
@@ -83,6 +84,8 @@ struct server {
     const struct workload *workload;
     struct server_scratch **scratch; /* One a thread, the world's. */
     struct kafka_producer *producer;
+    uint64_t
+        *versions; /* Contents runs: by worker and flight, of a member list that was not cached. */
     struct chat_config config;
     char *memory;   /* Of all workers. */
     char *sessions; /* In it. */
@@ -142,6 +145,10 @@ void server_commit_open(struct server *server, uint32_t worker, uint32_t partiti
 void server_commit_flush(struct sim_context *context, struct server *server, uint32_t worker,
                          uint64_t now_ns);
 
+/* A page of a member list was read: for the cache. `version` is what the cache said of the list. */
+void server_offer(struct sim_context *context, struct server *server, uint32_t worker,
+                  const struct server_call *call, uint64_t version, const struct chat_event *page);
+
 /* server_reply.c */
 void server_on_reply(struct sim_context *context, struct server *server,
                      const struct sim_event *event);
@@ -154,6 +161,10 @@ void server_on_uplink(struct sim_context *context, struct server *server,
                       const struct sim_event *event);
 void server_send_frame(struct sim_context *context, struct server *server, uint32_t worker,
                        uint64_t conn_id, const struct chat_frame *frame, uint64_t now_ns);
+/* Is that a connection here, but of somebody else? Ids of connections are a worker's own, and by
+ * sticky routing a ROUTE may come to another worker than the one that its device is at. */
+bool server_is_of_another(const struct server *server, uint32_t worker, uint64_t conn_id,
+                          uint64_t user, uint32_t device);
 void server_close_later(struct sim_context *context, struct server *server, uint32_t worker,
                         uint64_t conn_id, uint64_t now_ns);
 void server_slot_free(struct server *server, uint32_t worker, uint64_t conn_id);

@@ -1,8 +1,10 @@
 /* Effect -> event to a node of the fleet. The twin, in the real server, is effect -> adapter; every
  * kind of effect that the core can ask for has its row in both. */
 #include "models/infra/cassandra.h"
+#include "models/infra/client_link.h"
 #include "models/infra/faults.h"
 #include "models/infra/inbox.h"
+#include "models/infra/redis.h"
 #include "models/infra/server.h"
 
 #define COMMIT_FLUSH_NS 5000000u
@@ -139,6 +141,38 @@ static void apply_cache(struct sim_context *context, struct server *server, uint
              now_ns, call_bytes(world, &call), &event);
 }
 
+void server_offer(struct sim_context *context, struct server *server, uint32_t worker,
+                  const struct server_call *call, uint64_t version, const struct chat_event *page)
+{
+    struct world *world = server->peer.world;
+    uint32_t shard = world_redis_shard(world, call->id);
+    struct sim_event event = {.kind = EV_CALL, .flags = (uint16_t)worker};
+    for (uint32_t i = 0; i < page->count; i++) {
+        struct call offer = {
+            .token = version,
+            .key = {.conn_id = page->members[i].joined,
+                    .position = page->members[i].left,
+                    .id = (uint64_t)call->user << 32 | (page->value & 0xffff) << 16 | page->count,
+                    .channel = (uint32_t)call->id,
+                    .user = (uint32_t)page->members[i].user},
+            .source = server->peer.node,
+            .op = REDIS_OFFER | 0x8000,
+            .argument = (uint16_t)i,
+        };
+        EVENT_WRITE(&event, &offer);
+        if (i > 0) { /* As the first was sent, so are the others. */
+            sim_send(context, &event);
+            continue;
+        }
+        uint32_t bytes = call_bytes(world, &offer) * page->count;
+        net_send(context, &server->peer, world->base[CLASS_REDIS] + shard, sim_context_now(context),
+                 bytes, &event);
+        if (event.time_ns == SIM_NEVER) {
+            return;
+        }
+    }
+}
+
 static void apply_publish(struct sim_context *context, struct server *server, uint32_t worker,
                           const struct chat_effect *effect, uint64_t now_ns)
 {
@@ -147,7 +181,8 @@ static void apply_publish(struct sim_context *context, struct server *server, ui
     call_begin(server, worker, effect, &event, &call);
     call_entry(effect, &call);
     server_call_note(server, worker, effect, now_ns, 1);
-    kafka_produce(server->producer, context, &server->peer, worker, now_ns, &call);
+    server->workers[worker].calls[(uint32_t)effect->token].id =
+        kafka_produce(server->producer, context, &server->peer, worker, now_ns, &call);
 }
 
 static void apply_push(struct sim_context *context, struct server *server, uint32_t worker,
@@ -165,6 +200,20 @@ static void apply_push(struct sim_context *context, struct server *server, uint3
              (uint32_t)world->plan->push.payload_bytes, &event);
 }
 
+/* The name of the gateway worker that a ROUTE goes to. By sticky routing it is where the load
+ * balancer sends the device's connections: whoever was refused there, or came while it was dead, is
+ * not found. A KICK is for the connection of before, which presence knows. */
+static uint32_t route_target(const struct world *world, const struct chat_effect *effect,
+                             uint64_t now_ns)
+{
+    if (world->plan->routing != PLAN_ROUTING_STICKY || effect->entry.kind == ENTRY_KICK) {
+        return effect->gateway;
+    }
+    uint32_t cores = world->plan->gateway.cores;
+    uint32_t number = client_number(world, effect->user, effect->device);
+    return client_gateway(world, number, now_ns, 0) * cores + number % cores;
+}
+
 static void apply_route(struct sim_context *context, struct server *server,
                         const struct chat_effect *effect, uint64_t now_ns)
 {
@@ -173,10 +222,11 @@ static void apply_route(struct sim_context *context, struct server *server,
     entry_pack(&effect->entry, &route.entry);
     route.entry.more = (uint32_t)effect->user;
     route.entry.device = (uint8_t)((effect->entry.device & 0xf) | effect->device << 4);
-    struct sim_event event = {.kind = EV_ROUTE, .flags = (uint16_t)effect->gateway};
+    uint32_t gateway = route_target(world, effect, sim_context_now(context));
+    struct sim_event event = {.kind = EV_ROUTE, .flags = (uint16_t)gateway};
     EVENT_WRITE(&event, &route);
     count_add(context, world, COUNT_ROUTES, 1);
-    uint32_t node = world->base[CLASS_GATEWAY] + effect->gateway / world->plan->gateway.cores;
+    uint32_t node = world->base[CLASS_GATEWAY] + gateway / world->plan->gateway.cores;
     if (node == server->peer.node) {
         event.time_ns = now_ns;
         event.node = node;
@@ -184,9 +234,9 @@ static void apply_route(struct sim_context *context, struct server *server,
         return;
     }
     if (world->plan->routing == PLAN_ROUTING_REDIS) {
-        node = world->base[CLASS_REDIS] + effect->gateway % world->count[CLASS_REDIS];
+        node = world->base[CLASS_REDIS] + gateway % world->count[CLASS_REDIS];
     } else if (world->plan->routing == PLAN_ROUTING_KAFKA) {
-        node = kafka_route_broker(world, effect->gateway, now_ns);
+        node = kafka_route_broker(world, gateway, now_ns);
     }
     uint32_t bytes =
         (uint32_t)world->plan->network.framing_inside_bytes + 56 + effect->entry.text.size_bytes;

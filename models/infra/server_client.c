@@ -86,10 +86,23 @@ void server_send_frame(struct sim_context *context, struct server *server, uint3
         stage_record(context, world, STAGE_ROUTE, stamp_age_ns(down.stamp, now_ns));
     }
     downlink_send(context, server, slot, slot->client, bytes, now_ns, &down);
-    bool answered = frame->kind == FRAME_ACK || frame->kind == FRAME_ERROR;
+    bool answered =
+        frame->kind == FRAME_ACK || frame->kind == FRAME_ERROR || frame->kind == FRAME_END;
     if (slot->down == SLOT_POST && answered) {
         server_close_later(context, server, worker, conn_id, now_ns);
     }
+}
+
+bool server_is_of_another(const struct server *server, uint32_t worker, uint64_t conn_id,
+                          uint64_t user, uint32_t device)
+{
+    const struct world *world = server->peer.world;
+    const struct server_worker *w = &server->workers[worker];
+    if (world->plan->routing != PLAN_ROUTING_STICKY || (uint32_t)conn_id >= w->fresh_slot) {
+        return false;
+    }
+    return chat_connection(w->chat, (uint32_t)conn_id) == conn_id &&
+           w->slots[(uint32_t)conn_id].client != client_number(world, user, device);
 }
 
 void server_close_later(struct sim_context *context, struct server *server, uint32_t worker,
@@ -204,6 +217,11 @@ static void frame_step(struct sim_context *context, struct server *server, uint3
         .client_key = up->client_key,
         .client_id = {0, 8},
     };
+    if (up->kind == FRAME_HISTORY) {
+        frame.limit = up->client_key;
+    } else if (up->kind == FRAME_JOIN || up->kind == FRAME_LEAVE) {
+        frame.user_id = up->position;
+    }
     struct chat_event step = {.kind = CHAT_EV_FRAME, .conn_id = conn_id, .frame = &frame};
     uint64_t cost_ns = gateway->cpu_frame_in_ns + up->size_bytes * gateway->cpu_byte_ps / 1000;
     struct server_slot *slot = &server->workers[worker].slots[(uint32_t)conn_id];
@@ -241,9 +259,29 @@ static void on_post(struct sim_context *context, struct server *server,
         return;
     }
     frame_step(context, server, worker, conn_id, event, up);
-    if (up->kind != FRAME_MSG && up->kind != FRAME_READ) { /* Those are answered. */
+    if (up->kind == FRAME_DELIVERED || up->kind == FRAME_PONG) { /* The others are answered. */
         server_close_later(context, server, worker, conn_id, server->workers[worker].free_ns);
     }
+}
+
+/* What a client sent takes bandwidth; it is counted, and holds up nobody: a frame is too small. */
+static void uplink_count(struct server *server, const struct sim_event *event,
+                         const struct uplink *up)
+{
+    const struct world *world = server->peer.world;
+    const struct plan *plan = world->plan;
+    if (event->time_ns < world->from_ns || event->time_ns >= world->until_ns ||
+        event->kind == EV_CLOSE) {
+        return;
+    }
+    bool polling = plan->client.transport != PLAN_WEBSOCKET;
+    uint64_t bytes = plan->network.framing_bytes + (polling ? plan->client.http_request_bytes : 0);
+    if (event->kind == EV_FRAME) {
+        bytes += wire_frame_bytes(up->kind, up->size_bytes);
+    } else if (event->kind == EV_OPEN && !polling) {
+        bytes += CLIENT_OPEN_BYTES;
+    }
+    server->peer.in_bytes += bytes;
 }
 
 void server_on_uplink(struct sim_context *context, struct server *server,
@@ -251,6 +289,7 @@ void server_on_uplink(struct sim_context *context, struct server *server,
 {
     struct uplink up;
     EVENT_READ(event, &up);
+    uplink_count(server, event, &up);
     if (event->kind == EV_OPEN) {
         on_open(context, server, event, &up);
     } else if (event->kind == EV_CLOSE) {

@@ -50,9 +50,11 @@ void server_call_note(struct server *server, uint32_t worker, const struct chat_
         call->user = (uint32_t)effect->entry.user;
     } else if (effect->op == CACHE_INBOX || effect->op == STORE_RESERVE) {
         call->id = effect->position;
-    } else if (effect->op == CACHE_MEMBERS || effect->op == READ_MEMBERS ||
-               effect->op == READ_HISTORY) {
+    } else if (effect->op == CACHE_MEMBERS || effect->op == READ_MEMBERS) {
         call->id = effect->entry.channel.first;
+    } else if (effect->op == READ_HISTORY) {
+        call->id = effect->entry.channel.first << 32 | effect->entry.channel.second;
+        call->user = effect->count;
     }
 }
 
@@ -103,6 +105,14 @@ static void rows_made(const struct server *server, struct server_scratch *scratc
         }
         event->entries = scratch->entries;
         break;
+    case READ_HISTORY:
+        event->count = call->user < CHAT_DRAIN_MAX ? call->user : CHAT_DRAIN_MAX;
+        for (uint32_t i = 0; i < event->count; i++) {
+            workload_old_row(workload, call->id >> 32, call->id & UINT32_MAX, now_ms, i,
+                             &scratch->entries[i]);
+        }
+        event->entries = scratch->entries;
+        break;
     case CACHE_MEMBERS:
     case READ_MEMBERS:
         event->count =
@@ -120,6 +130,23 @@ static void rows_made(const struct server *server, struct server_scratch *scratc
         break;
     default:
         break;
+    }
+}
+
+/* What a polled inbox holds is known but for ids: kind and stamp, where the shard still had them.
+ */
+static void rows_complete(const struct server *server, const struct server_call *call,
+                          struct chat_entry *entries, uint32_t count, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct chat_entry known = entries[i];
+        workload_old_entry(server->workload, call->user, now_ms, &entries[i]);
+        if (known.kind != 0) {
+            bool message = known.kind == ENTRY_MESSAGE;
+            uint32_t size_bytes = message ? (uint32_t)server->workload->record_size.mean : 0;
+            entries[i].kind = known.kind;
+            entries[i].text = (struct chat_blob){known.text.handle, size_bytes};
+        }
     }
 }
 
@@ -177,6 +204,21 @@ static bool rows_collect(struct server_call *call, const struct reply *reply)
     return call->got == reply->total;
 }
 
+/* Contents runs: what the cache did not have, and the store has answered, goes into the cache. */
+static void members_offer(struct sim_context *context, struct server *server, uint32_t worker,
+                          const struct server_call *call, const struct chat_event *event)
+{
+    uint64_t *version =
+        &server->versions[worker * (server->flights_max + 1) + (uint32_t)event->token];
+    if (call->op == CACHE_MEMBERS && call->err == CHAT_ERR_MISSING) {
+        *version = event->value;
+    } else if (call->op == READ_MEMBERS && call->err == CHAT_OK && *version != 0) {
+        server_offer(context, server, worker, call, *version, event);
+    } else if (call->op != READ_MEMBERS) {
+        *version = 0; /* Of another operation in this slot. */
+    }
+}
+
 static void done(struct sim_context *context, struct server *server, uint32_t worker,
                  struct server_call *call, const struct reply *reply)
 {
@@ -195,6 +237,10 @@ static void done(struct sim_context *context, struct server *server, uint32_t wo
         event.members = rows->members;
         event.value = rows->value != 0 ? rows->value : reply->value_low;
         event.count = reply->total - (rows->value != 0 ? 1u : 0u);
+        if (call->op == CACHE_INBOX && !server->peer.world->plan->run.contents) {
+            rows_complete(server, call, rows->entries, event.count,
+                          WALL_BASE_MS + event.now_ns / 1000000);
+        }
     } else if (reply->row != ROW_NONE) {
         row_take(reply, scratch->entries, scratch->locations, scratch->members);
         event.entries = scratch->entries;
@@ -203,6 +249,9 @@ static void done(struct sim_context *context, struct server *server, uint32_t wo
         event.count = 1;
     } else if (!server->peer.world->plan->run.contents) {
         rows_made(server, scratch, call, reply, &event);
+    }
+    if (server->versions != NULL) {
+        members_offer(context, server, worker, call, &event);
     }
     if (call->op == STORE_RESERVE && call->err == CHAT_OK) {
         server->reserved_ms = call->id > server->reserved_ms ? call->id : server->reserved_ms;
@@ -240,6 +289,9 @@ void server_on_reply(struct sim_context *context, struct server *server,
                   call->err == CHAT_ERR_FAILED ? COUNT_FAILURES : COUNT_TIMEOUTS, 1);
     }
     stage_of_call(context, server, call);
+    if (call->op == SERVER_PUBLISH && call->id != 0) {
+        kafka_producer_heard(server->producer, (uint32_t)call->id, sim_context_now(context));
+    }
     done(context, server, worker, call, &reply);
 }
 
@@ -247,7 +299,7 @@ static uint64_t timeout_ns(const struct plan *plan, uint16_t op)
 {
     switch (op) {
     case SERVER_PUBLISH:
-        return 5000000000u;
+        return plan->kafka.delivery_timeout_ns;
     case SERVER_PUSH:
         return plan->push.timeout_ns;
     default:

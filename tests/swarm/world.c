@@ -148,6 +148,7 @@ static struct chat_config node_config(struct world *world, const struct node *no
     config.pages_max = small ? 1 : 8;
     config.session_sends_max = small ? 3 : 16;
     config.receipts = world->options.watermark ? RECEIPTS_WATERMARK : RECEIPTS_MESSAGE;
+    config.window_ns = world->options.seed % 2 * 100ull * MS;
     config.hold_ns = 2000ull * MS;
     config.confirm_ns = 500ull * MS;
     config.gap_ns = 100ull * MS;

@@ -305,6 +305,7 @@ static void client_effect_apply(struct world *world, struct person *person,
         judge_receipt(world->judge, person->user, person->device, frame->msg_id, frame->user_id,
                       frame->status);
         break;
+    case CLIENT_FX_PAGE:
     case CLIENT_FX_AGAIN:
         break;
     }

@@ -44,7 +44,9 @@ static void host_publish(struct sim_context *context, struct kafka_host *host, u
                   .size_bytes = (uint16_t)bed->options.text_bytes},
         .source = host->peer.node,
     };
-    kafka_produce(host->producer, context, &host->peer, record % 4, now_ns, &call);
+    uint32_t sample =
+        kafka_produce(host->producer, context, &host->peer, record % 4, now_ns, &call);
+    bed->asked[record].sample = sample != 0 ? sample : bed->asked[record].sample;
     if (bed->options.timeout_ns != 0) {
         struct sim_event again = {
             .time_ns = now_ns + bed->options.timeout_ns,
@@ -90,6 +92,10 @@ static void host_reply(struct sim_context *context, struct kafka_host *host,
     assert_int_equal(event->flags, record % 4);
     assert_int_equal(reply.row, ROW_NONE);
     asked->replies++;
+    if (asked->sample != 0) {
+        kafka_producer_heard(host->producer, asked->sample, event->time_ns);
+        asked->sample = 0;
+    }
     assert_true(asked->replies <= asked->tries); /* Each call is answered once. */
     asked->err = reply.err;
     if (reply.err == CHAT_OK && asked->answered_ns == 0) {
@@ -255,6 +261,7 @@ struct kafka_bed *kafka_bed_plan(uint32_t brokers, uint32_t partitions, uint64_t
     plan->network.framing_inside_bytes = 60;
     plan->gateway.cores = 1;
     plan->fanout.cores = CORES;
+    plan->fanout.in_flight_max = 4096;
     plan->kafka = (struct plan_kafka){
         .brokers = brokers,
         .partitions = partitions,
@@ -275,6 +282,10 @@ struct kafka_bed *kafka_bed_plan(uint32_t brokers, uint32_t partitions, uint64_t
         .batch_overhead_bytes = 61,
         .record_overhead_bytes = 9,
         .key_bytes = 8,
+        .fetch_min_bytes = 1,
+        .fetch_wait_ns = 500 * MS,
+        .fetch_partition_bytes = 1048576,
+        .fetch_bytes = 52428800,
         .session_timeout_ns = 6 * SECOND,
         .rebalance_pause_ns = 1 * SECOND,
         .failover_ns = 2 * SECOND,

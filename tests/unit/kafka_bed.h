@@ -22,6 +22,7 @@ struct kafka_asked {
     uint32_t tries;
     uint32_t replies;
     int32_t err; /* The latest. */
+    uint32_t sample;
 };
 
 /* A record, as a worker sees it. */

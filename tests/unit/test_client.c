@@ -168,6 +168,12 @@ static void test_back_off_doubles_with_full_jitter_and_ends_when_a_server_speaks
     EXPECT(client_backoff_ns(&config, 3, UINT64_MAX / 2) / 1000 ==
            4 * config.backoff_first_ns / 1000 - 1);
     EXPECT(client_backoff_ns(&config, 31, UINT64_MAX) == config.backoff_max_ns - 1);
+    config.backoff_sure_milli = 750;
+    EXPECT(client_backoff_ns(&config, 0, 0) == config.backoff_first_ns / 4 * 3);
+    EXPECT(client_backoff_ns(&config, 0, UINT64_MAX) == config.backoff_first_ns - 1);
+    config.backoff_sure_milli = 1000; /* In lockstep. */
+    EXPECT(client_backoff_ns(&config, 2, 0) == 4 * config.backoff_first_ns);
+    EXPECT(client_backoff_ns(&config, 2, UINT64_MAX) == 4 * config.backoff_first_ns);
     struct bench bench = online(1);
     for (uint32_t i = 0; i < 10; i++) {
         step(&bench, CLIENT_EV_DISCONNECTED);

@@ -167,6 +167,29 @@ static void test_a_read_says_nothing_of_what_was_sent(void **state)
     bench_destroy(bench);
 }
 
+static void test_watermarks_wait_for_each_other(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    config.receipts = RECEIPTS_WATERMARK;
+    config.window_ns = 1000000000u;
+    struct bench *bench = bench_create(&config);
+    resume(bench, 0, ALICE, AT(1));
+    uint64_t from_ns = bench->now_ns;
+    for (uint64_t n = 2; n < 7; n++) {
+        route(bench, ENTRY_MESSAGE, 50 + n, AT(n));
+        say_of(bench, FRAME_DELIVERED, 50 + n);
+        assert_int_equal(bench->effects.count, 0);
+    }
+    wait_for(bench, CHAT_FX_STORE, STORE_RECEIPT);
+    assert_true(bench->now_ns - from_ns >= config.window_ns);
+    assert_int_equal(expect(bench, CHAT_FX_STORE, STORE_RECEIPT)->entry.id, 56);
+    carry_on(bench, 2); /* Stored once, told once. */
+    assert_int_equal(trimmed(bench)->position, AT(6));
+    assert_int_equal(chat_counts(bench->chat).flights, 0);
+    bench_destroy(bench);
+}
+
 static void test_a_device_is_told_which_of_its_reads_are_durable(void **state)
 {
     (void)state;
@@ -223,6 +246,55 @@ static void test_a_held_poll_is_answered_when_its_time_is_up(void **state)
     wait_for(bench, CHAT_FX_SEND, 0);
     assert_int_equal(sent(bench, FRAME_END, 0)->status, 0);
     assert_true(bench->now_ns - from_ns >= config.hold_ns);
+    bench_destroy(bench);
+}
+
+static void test_a_naive_server_looks_again_instead_of_being_woken(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    config.check_ns = 500000000u;
+    struct bench *bench = bench_create(&config);
+    open_as(bench, TRANSPORT_LONG_POLL, AT(1));
+    const struct chat_location here = {
+        .user = ALICE, .device = 1, .position = AT(1), .trimmed = AT(1)};
+    answer_registered(bench, &here);
+    assert_non_null(find(bench, CHAT_FX_CACHE, CACHE_UNREGISTER, 0)); /* Nothing is routed here. */
+    uint64_t from_ns = bench->now_ns;
+    for (uint32_t looks = 0; looks < 10; looks++) {
+        answer_inbox(bench, NULL, 0, AT(1));
+        assert_int_equal(bench->effects.count, 0);
+        wait_for(bench, CHAT_FX_CACHE, CACHE_INBOX);
+    }
+    assert_in_range(bench->now_ns - from_ns, 10 * config.check_ns, 11 * config.check_ns);
+    const struct chat_entry entry = {
+        .kind = ENTRY_MESSAGE, .id = 50, .user = BOB, .position = AT(2)};
+    answer_inbox(bench, &entry, 1, AT(2));
+    assert_int_equal(sent(bench, FRAME_MSG, 0)->msg_id, 50);
+    assert_int_equal(sent(bench, FRAME_END, 0)->position, AT(2));
+    assert_int_equal(chat_counts(bench->chat).sessions, 0);
+    bench_destroy(bench);
+}
+
+static void test_a_naive_server_gives_up_when_the_hold_is_over(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    config.check_ns = 400000000u;
+    config.hold_ns = 1000000000u;
+    struct bench *bench = bench_create(&config);
+    open_as(bench, TRANSPORT_LONG_POLL, 0);
+    const struct chat_location here = {.user = ALICE, .device = 1, .position = AT(0)};
+    uint64_t from_ns = bench->now_ns;
+    answer_registered(bench, &here);
+    for (uint32_t looks = 0; looks < 3; looks++) { /* The third at the end of the hold. */
+        answer_inbox(bench, NULL, 0, AT(0));
+        assert_null(sent(bench, FRAME_END, 0));
+        wait_for(bench, CHAT_FX_CACHE, CACHE_INBOX);
+    }
+    answer_inbox(bench, NULL, 0, AT(0));
+    assert_int_equal(sent(bench, FRAME_END, 0)->status, 0);
+    assert_in_range(bench->now_ns - from_ns, config.hold_ns, config.hold_ns + 100000000u);
     bench_destroy(bench);
 }
 
@@ -374,9 +446,12 @@ int main(void)
         cmocka_unit_test(test_by_watermark_a_second_copy_is_settled_too),
         cmocka_unit_test(test_a_receipt_sent_ahead_is_asked_after),
         cmocka_unit_test(test_a_read_says_nothing_of_what_was_sent),
+        cmocka_unit_test(test_watermarks_wait_for_each_other),
         cmocka_unit_test(test_a_device_is_told_which_of_its_reads_are_durable),
         cmocka_unit_test(test_a_long_poll_is_held_and_woken),
         cmocka_unit_test(test_a_held_poll_is_answered_when_its_time_is_up),
+        cmocka_unit_test(test_a_naive_server_looks_again_instead_of_being_woken),
+        cmocka_unit_test(test_a_naive_server_gives_up_when_the_hold_is_over),
         cmocka_unit_test(test_a_poll_acknowledges_what_it_names),
         cmocka_unit_test(test_a_poll_that_is_full_says_so),
         cmocka_unit_test(test_a_read_that_is_posted_is_answered_when_it_is_durable),

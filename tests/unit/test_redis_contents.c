@@ -136,6 +136,52 @@ static void test_member_lists_are_found_as_often_as_a_cache_would(void **state)
     redis_bed_destroy(bed);
 }
 
+/* Members 5 and 6 of group 9, the second of them first, as of a version. */
+static void offer(struct redis_bed *bed, uint64_t at_ns, uint64_t version)
+{
+    for (uint16_t i = 2; i-- > 0;) {
+        struct call call = {.token = version, .op = REDIS_OFFER | 0x8000, .argument = i};
+        call.key.conn_id = 1;
+        call.key.position = CHAT_NEVER;
+        call.key.channel = 9;
+        call.key.user = 5u + i;
+        call.key.id = 2 << 16 | 2;
+        redis_bed_call(bed, at_ns + i, 0, 0, &call);
+    }
+}
+
+static void test_a_page_of_members_is_cached_unless_it_was_forgotten(void **state)
+{
+    (void)state;
+    struct redis_bed *bed = redis_bed_create();
+    bed->plan.run.contents = true;
+    redis_bed_start(bed, 10);
+    struct call ask = {.token = 1, .op = CACHE_MEMBERS, .entry = {.first = 9}};
+    redis_bed_call(bed, 1 * MS, 0, 0, &ask);
+    sim_run(bed->sim, 2 * MS);
+    struct reply reply = redis_bed_reply(&bed->hosts[0], 0);
+    assert_int_equal(reply.err, CHAT_ERR_MISSING);
+    uint64_t version = reply.plain.value;
+    struct call forget = {.op = CACHE_FORGET | 0x8000, .entry = {.first = 9}};
+    redis_bed_call(bed, 3 * MS, 0, 0, &forget);
+    offer(bed, 4 * MS, version);
+    redis_bed_call(bed, 5 * MS, 0, 0, &ask);
+    sim_run(bed->sim, 6 * MS);
+    reply = redis_bed_reply(&bed->hosts[0], 1);
+    assert_int_equal(reply.err, CHAT_ERR_MISSING);
+    offer(bed, 7 * MS, reply.plain.value);
+    redis_bed_call(bed, 8 * MS, 0, 0, &ask);
+    sim_run(bed->sim, 9 * MS);
+    assert_int_equal(bed->hosts[0].count, 4); /* Two rows. */
+    for (uint32_t i = 0; i < 2; i++) {
+        reply = redis_bed_reply(&bed->hosts[0], 2 + i);
+        assert_int_equal(reply.row, ROW_MEMBER);
+        assert_int_equal(reply.member.user, 5 + i);
+        assert_true(reply.member.joined == 1 && reply.member.left == CHAT_NEVER);
+    }
+    redis_bed_destroy(bed);
+}
+
 static void test_a_second_device_exists_only_where_the_plan_has_one(void **state)
 {
     (void)state;
@@ -261,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_far_users_are_woken_and_take_no_memory),
         cmocka_unit_test(test_counted_inboxes_say_how_many_rows_there_would_be),
         cmocka_unit_test(test_member_lists_are_found_as_often_as_a_cache_would),
+        cmocka_unit_test(test_a_page_of_members_is_cached_unless_it_was_forgotten),
         cmocka_unit_test(test_a_second_device_exists_only_where_the_plan_has_one),
         cmocka_unit_test(test_the_inline_path_does_what_inbox_apply_does),
     };

@@ -94,7 +94,7 @@ static void storage_defaults_are_the_cited_ones(void **state)
     assert_int_equal(p->kafka.replication, 3);
     assert_int_equal(p->kafka.min_insync, 2);
     assert_int_equal(p->kafka.requests_in_flight_max, 5);
-    assert_int_equal(p->kafka.delivery_timeout_ns, 120000000000);
+    assert_int_equal(p->kafka.delivery_timeout_ns, 5000000000);
     assert_int_equal(p->kafka.fetch_min_bytes, 1);
     assert_int_equal(p->kafka.fetch_wait_ns, 500000000);
     assert_int_equal(p->kafka.fetch_partition_bytes, 1 << 20);
