@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "reports/verdict_json.h"
 #include "reports/version.h"
 #include "reports/writer.h"
 
@@ -277,6 +278,7 @@ bool result_json_write(FILE *stream, const struct result *result, const struct r
     write_scenario(w, result->plan, facts);
     write_run(w, result);
     write_measured(w, result);
+    verdict_json_write(w, facts->verdicts, facts->budgets);
     write_binding(w, result);
     write_findings(w, result);
     writer_flat_object(w, "unfinished");

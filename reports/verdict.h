@@ -31,7 +31,7 @@
 #define VERDICT_TEXT_SIZE 256u
 #define VERDICT_EXPLANATION_SIZE 1024u
 #define VERDICT_FIELD_SIZE 48u
-#define VERDICT_OVERRIDES_MAX 4u
+#define VERDICT_OVERRIDES_MAX 6u
 #define VERDICTS_OVERRIDES_MAX 32u
 #define VERDICT_ROOM 0.8
 #define VERDICT_SIZED 0.7
@@ -101,8 +101,9 @@ struct verdicts {
     /* Of all verdicts together, each field once, with the largest value that any asks for. */
     uint32_t override_count;
     struct verdict_override overrides[VERDICTS_OVERRIDES_MAX];
-    bool checked;        /* verdicts_check() has been called. */
-    bool check_keeps_up; /* The further run kept up with its load. */
+    bool checked;                       /* verdicts_check() has been called. */
+    bool check_keeps_up;                /* The further run kept up with its load. */
+    char check_note[VERDICT_TEXT_SIZE]; /* Why there was none, though it was wanted; else empty. */
 };
 
 /* Judges all claims of the result's plan, in their order. The loader has refused unknown ids. */

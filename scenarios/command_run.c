@@ -1,6 +1,7 @@
 /* run: loads everything, says what it needs, and simulates one job after another.
  *
- *     options --> jobs --> room in memory? --> --out --> for each job: build, advance, write, show
+ *     options --> jobs --> room in memory? --> --out --> for each job:
+ *         build, advance --> judge --> build, advance with what would hold --> write, show
  *
  * Whatever can be refused is refused before the first job begins. */
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include "scenarios/commands.h"
 #include "scenarios/run_interrupt.h"
 #include "scenarios/run_jobs.h"
+#include "scenarios/run_judge.h"
 #include "scenarios/run_memory.h"
 #include "scenarios/run_options.h"
 #include "scenarios/run_out.h"
@@ -143,8 +145,11 @@ static bool show(struct run *run, const struct run_job *job, const struct outcom
         fputs(!several ? "" : run->shown == 0 ? "[\n" : ",\n", stdout);
         good = write_outcome(stdout, outcome);
     } else if (!options->quiet) {
-        struct screen_options screen = {
-            .colour = has_colour(options), .repeat = outcome->facts.repeat, .file = file};
+        struct screen_options screen = {.colour = has_colour(options),
+                                        .repeat = outcome->facts.repeat,
+                                        .file = file,
+                                        .verdicts = outcome->facts.verdicts,
+                                        .budgets = outcome->facts.budgets};
         fputs(run->shown > 0 ? "\n" : "", stdout);
         good = screen_write(stdout, outcome->result, &screen);
     }
@@ -156,7 +161,8 @@ static bool show(struct run *run, const struct run_job *job, const struct outcom
     return good;
 }
 
-static bool publish(struct run *run, const struct run_job *job, const struct result *result)
+static bool publish(struct run *run, const struct run_job *job, const struct result *result,
+                    const struct run_judgement *judgement)
 {
     const struct run_options *options = run->options;
     char *repeat = run_job_repeat(job, options);
@@ -168,6 +174,8 @@ static bool publish(struct run *run, const struct run_job *job, const struct res
                                   .plan_json = plan_json,
                                   .overrides = options->sets,
                                   .override_count = options->set_count,
+                                  .verdicts = judgement == NULL ? NULL : &judgement->verdicts,
+                                  .budgets = judgement == NULL ? NULL : &judgement->budgets,
                                   .repeat = repeat,
                                   .started_unix_s = run->started_unix_s,
                                   .processor_count = run_processors(),
@@ -200,36 +208,83 @@ static void announce(const struct run *run, const struct run_job *job, uint32_t 
     fprintf(stderr, "; %u thread%s\n", threads, threads == 1 ? "" : "s");
 }
 
-/* Builds, runs and publishes; the exit status. */
-static int simulate(struct run *run, const struct run_job *job, const struct system_options *how)
+/* Builds and runs a plan, the job's own or one that checks it. Returns -1 where there is a result,
+ * which the caller frees, or the exit status. */
+static int simulate(struct run *run, const struct plan *plan, const char *title,
+                    const struct system_options *how, struct result *result)
 {
     char error[256] = "";
     struct run_progress progress;
-    struct result *result = calloc(1, sizeof *result);
-    if (result == NULL) {
-        fputs("chatscale run: no memory left for the result\n", stderr);
-        return COMMAND_OTHER;
-    }
     run_progress_init(&progress, !run->options->quiet);
     run_progress_say(&progress, "building ...");
     double start_s = run_clock_s();
-    struct system *system = system_create(job->plan, how, error);
+    struct system *system = system_create(plan, how, error);
     double build_s = run_clock_s() - start_s;
     if (system == NULL) {
         run_progress_clear(&progress);
-        fprintf(stderr, "chatscale run: %s: %s\n", job->title, error);
-        free(result);
+        fprintf(stderr, "chatscale run: %s: %s\n", title, error);
         return COMMAND_INPUT;
     }
     advance(run, system, &progress, result);
     result->host.build_s = build_s;
     result->host.memory_bytes = run_memory_resident();
+    system_destroy(system);
+    return -1;
+}
+
+/* Once more, with all that was found to hold. What stands in the way of it is a note, not an
+ * error: the verdicts stand without. */
+static void check(struct run *run, const struct run_job *job, const struct system_options *how,
+                  struct verdicts *verdicts)
+{
+    if (run->options->no_check || run->interrupted || !verdicts_need_check(verdicts)) {
+        return;
+    }
+    struct plan *plan = run_check_plan(job->plan, verdicts);
+    struct result *result = calloc(1, sizeof *result);
+    uint64_t bytes = plan == NULL ? 0 : system_memory_bytes(plan, how);
+    if (bytes > run->available) {
+        char needed[HUMANE_SIZE];
+        snprintf(verdicts->check_note, sizeof verdicts->check_note,
+                 "the further run would need %s of memory", humane_memory((double)bytes, needed));
+    } else if (plan != NULL && result != NULL) {
+        if (!run->options->quiet) {
+            fprintf(stderr, "%s: checking what would hold\n", job->title);
+        }
+        if (simulate(run, plan, job->title, how, result) < 0 && !result->partial) {
+            verdicts_check(verdicts, result);
+        }
+        result_free(result);
+    }
+    free(result);
+    free(plan);
+}
+
+/* The job's run, judged, checked and published; the exit status. */
+static int try_job(struct run *run, const struct run_job *job, const struct system_options *how)
+{
+    struct result *result = calloc(1, sizeof *result);
+    if (result == NULL) {
+        fputs("chatscale run: no memory left for the result\n", stderr);
+        return COMMAND_OTHER;
+    }
+    int status = simulate(run, job->plan, job->title, how, result);
+    if (status >= 0) {
+        free(result);
+        return status;
+    }
     result->host.memory_estimated_bytes = job->memory_bytes;
-    bool good = publish(run, job, result);
-    int status = good && result->violation_count == 0 ? EXIT_SUCCESS : COMMAND_OTHER;
+    struct run_judgement *judgement = run_judge(result);
+    if (judgement != NULL) {
+        check(run, job, how, &judgement->verdicts);
+    }
+    bool good = publish(run, job, result, judgement) && judgement != NULL;
+    status = !good || result->violation_count > 0 ? COMMAND_OTHER
+             : judgement->budgets.failed > 0      ? run->options->budget_exit_code
+                                                  : EXIT_SUCCESS;
+    free(judgement);
     result_free(result);
     free(result);
-    system_destroy(system);
     return status;
 }
 
@@ -241,7 +296,7 @@ static int run_job(struct run *run, const struct run_job *job)
     if (!load_trace(job->plan, &trace, &how)) {
         return COMMAND_INPUT;
     }
-    int status = simulate(run, job, &how);
+    int status = try_job(run, job, &how);
     if (how.trace != NULL) {
         trace_free(&trace);
     }
@@ -262,7 +317,9 @@ static int run_all(struct run *run)
             break;
         }
         int one = run_job(run, job);
-        status = one == EXIT_SUCCESS ? status : one;
+        /* What went wrong is worse than a budget that failed. */
+        bool worse = status == EXIT_SUCCESS || status == run->options->budget_exit_code;
+        status = one != EXIT_SUCCESS && worse ? one : status;
     }
     if (run->options->json && run->jobs.count > 1) {
         fputs(run->shown == 0 ? "[]" : "\n]", stdout);

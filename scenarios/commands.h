@@ -1,10 +1,11 @@
 /* The commands that live in this room. Each takes what follows `chatscale`, itself as argv[0], and
- * returns the exit status: 0, 2 for bad input or usage, 130 where Ctrl-C or SIGTERM ended it with
+ * returns the exit status: 0, 2 for bad input or usage, 3 where a budget is breached or the run has
+ * no data for it, 130 where Ctrl-C or SIGTERM ended it with
  * what there was so far, 1 for anything else. */
 #ifndef SCENARIOS_COMMANDS_H
 #define SCENARIOS_COMMANDS_H
 
-enum { COMMAND_OTHER = 1, COMMAND_INPUT = 2, COMMAND_INTERRUPTED = 130 };
+enum { COMMAND_OTHER = 1, COMMAND_INPUT = 2, COMMAND_BUDGET = 3, COMMAND_INTERRUPTED = 130 };
 
 /* run SCENARIO... [--out DIR] [--seed N] [--threads N] [--set FIELD=VALUE]... [--json] ...:
  * simulates them. An overloaded system is a finding, and 0; a guarantee that the judge found broken

@@ -29,12 +29,16 @@ static const char usage[] =
     "      --memory-needed    prints the bytes that the largest run needs, and runs nothing\n"
     "      --scheduler KIND   windows (as usual) or plain (one queue: slow, and the same result)\n"
     "      --cells N          groups nodes otherwise, for tests: the same result\n"
+    "      --no-check         no further run with the figures that were found to hold\n"
+    "      --budget-exit-code N\n"
+    "                         exit status where a budget fails, instead of 3\n"
     "  -h, --help             prints this\n"
     "\n"
     "SCENARIO `-` is standard input. Ctrl-C ends a run with its results so far, marked as "
     "partial;\n"
     "a second one ends it at once.\n"
-    "Exit status: 0 done, an overloaded system included; 2 bad input or usage; 130 interrupted;\n"
+    "Exit status: 0 done, an overloaded system included; 2 bad input or usage; 3 a budget is\n"
+    "breached or the run has no data for it; 130 interrupted;\n"
     "1 anything else: memory, disk, or a guarantee that the judge found broken.\n";
 
 uint32_t run_processors(void)
@@ -80,7 +84,9 @@ enum {
     OPTION_SCHEDULER,
     OPTION_CELLS,
     OPTION_MEMORY,
-    OPTION_NO_COLOR
+    OPTION_NO_COLOR,
+    OPTION_NO_CHECK,
+    OPTION_BUDGET_CODE
 };
 
 static const struct option known[] = {
@@ -94,6 +100,8 @@ static const struct option known[] = {
     {"cells", required_argument, NULL, OPTION_CELLS},
     {"memory-needed", no_argument, NULL, OPTION_MEMORY},
     {"no-color", no_argument, NULL, OPTION_NO_COLOR},
+    {"no-check", no_argument, NULL, OPTION_NO_CHECK},
+    {"budget-exit-code", required_argument, NULL, OPTION_BUDGET_CODE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -147,6 +155,13 @@ static bool read_option(int option, const char *text, struct run_options *option
     case OPTION_NO_COLOR:
         options->no_color = true;
         return true;
+    case OPTION_NO_CHECK:
+        options->no_check = true;
+        return true;
+    case OPTION_BUDGET_CODE:
+        good = read_number("budget-exit-code", text, 0, 255, &number);
+        options->budget_exit_code = (int)number;
+        return good;
     default:
         return false; /* getopt has said why. */
     }
@@ -155,6 +170,7 @@ static bool read_option(int option, const char *text, struct run_options *option
 int run_options_read(int argc, char **argv, struct run_options *options)
 {
     memset(options, 0, sizeof *options);
+    options->budget_exit_code = COMMAND_BUDGET;
     optind = 0; /* Another command may have read its options before. */
     int option;
     while ((option = getopt_long(argc, argv, "o:j:qh", known, NULL)) != -1) {

@@ -25,6 +25,8 @@ struct run_options {
     bool quiet;
     bool memory_needed;
     bool no_color;
+    bool no_check;        /* Claims are judged by the one run. */
+    int budget_exit_code; /* Where a budget fails. */
 };
 
 /* The processors that this process may use, 1 or more. */

@@ -74,7 +74,7 @@ static void every_figure_stands_where_the_schema_says(void **state)
     result->findings[0] = (struct result_finding){4, MADE_DISK_SPACE, 1.2};
     cJSON *root = parsed(result);
     assert_text(root, "format", "chatscale-result");
-    assert_number(root, "version", 1);
+    assert_number(root, "version", 2);
     assert_text(root, "scenario/variant", "sticky");
     assert_text(root, "scenario/hash", "0123456789abcdef");
     assert_text(root, "scenario/overrides/0", "kafka.brokers=30");

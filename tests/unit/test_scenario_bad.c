@@ -252,9 +252,10 @@ static void references_to_nothing_are_refused(void **state)
         {"{\"faults\": [{\"kind\": \"skew\", \"tier\": \"redis\"}]}", "by how much?"},
         {"{\"faults\": [{\"kind\": \"kill\", \"tier\": \"redis\", \"at\": \"1 h\"}]}", "is over"},
         {"{\"random_faults\": [{\"kind\": \"zone\", \"tier\": \"kafka\"}]}", "kill, slow, pause"},
-        {"{\"claims\": [{\"id\": \"a\"}]}", "$.claims[0].value: must be given"},
+        {"{\"claims\": [{\"id\": \"connections\"}]}", "$.claims[0].value: must be given"},
         {"{\"claims\": [{\"id\": \"A\", \"value\": \"1\"}]}", "small letters"},
-        {"{\"claims\": [{\"id\": \"a\", \"value\": \"1\"}, {\"id\": \"a\", \"value\": \"2\"}]}",
+        {"{\"claims\": [{\"id\": \"connections\", \"value\": \"1\"}, {\"id\": \"connections\", "
+         "\"value\": \"2\"}]}",
          "claimed already, by element 0"},
         {"{\"budgets\": [\"fast\"]}", "$.budgets[0]: a budget is a metric"},
         {"{\"extends\": \"none.json\"}", "none.json\", which can't be read: No such file"},

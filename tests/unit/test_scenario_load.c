@@ -270,7 +270,7 @@ static void lists_are_bounded(void **state)
 {
     struct bench *bench = *state;
     static const char *const elements[][2] = {{"faults", "{\"kind\": \"zone\", \"zone\": 0}"},
-                                              {"budgets", "\"a < 1\""},
+                                              {"budgets", "\"online > 1\""},
                                               {"random_faults", "{\"tier\": \"kafka\"}"}};
     for (size_t i = 0; i < 3; i++) {
         char text[4096];
