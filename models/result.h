@@ -29,7 +29,7 @@
     X(STAGE_ACK, "ack", "from the tap on send to the tick `sent`")                                 \
     X(STAGE_LOG, "log", "from PUBLISH to the fan-out worker")                                      \
     X(STAGE_INBOX, "inbox", "appended to the recipient's inbox")                                   \
-    X(STAGE_ROUTE, "route", "from the fan-out worker to the recipient's gateway")                  \
+    X(STAGE_ROUTE, "route", "from the tap on send to the recipient's gateway")                     \
     X(STAGE_DOWNLINK, "downlink", "from the recipient's gateway to the device")                    \
     X(STAGE_DELIVERY, "delivery", "end to end, to a device online: from the tap on send")          \
     X(STAGE_RECEIPT, "receipt", "from delivered or read to the sender's device")                   \
