@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
     {"run", command_run, "simulates scenarios and says what happened"},
     {"check", command_check, "validates scenarios and runs nothing"},
+    {"runs", command_runs, "lists past runs, and how a metric went from one to the next"},
     {"schema", command_schema, "prints the JSON Schema of scenarios, or their reference"},
 };
 

@@ -16,6 +16,7 @@
 #include "reports/result_json.h"
 #include "reports/screen.h"
 #include "scenarios/commands.h"
+#include "scenarios/run_database.h"
 #include "scenarios/run_interrupt.h"
 #include "scenarios/run_jobs.h"
 #include "scenarios/run_judge.h"
@@ -23,6 +24,7 @@
 #include "scenarios/run_options.h"
 #include "scenarios/run_out.h"
 #include "scenarios/run_progress.h"
+#include "scenarios/run_report.h"
 #include "scenarios/schema.h"
 #include "scenarios/trace.h"
 
@@ -32,8 +34,10 @@ _Static_assert(sizeof(struct trace_message) == sizeof(struct system_trace_messag
 struct run {
     const struct run_options *options;
     struct run_jobs jobs;
-    struct run_out out; /* Open where options->out is given. */
-    uint64_t available; /* Bytes. */
+    struct run_out out;                    /* Open where options->out is given. */
+    struct run_report report;              /* What all jobs will tell together. */
+    char database[RUN_DATABASE_PATH_SIZE]; /* "" for none. */
+    uint64_t available;                    /* Bytes. */
     uint64_t started_unix_s;
     bool watching;    /* For Ctrl-C. */
     bool interrupted; /* It came. */
@@ -50,6 +54,11 @@ static bool write_outcome(FILE *stream, const void *context)
 {
     const struct outcome *outcome = context;
     return result_json_write(stream, outcome->result, &outcome->facts);
+}
+
+static bool write_file(FILE *stream, const void *context)
+{
+    return write_outcome(stream, context) && fputc('\n', stream) != EOF;
 }
 
 static bool has_colour(const struct run_options *options)
@@ -161,8 +170,9 @@ static bool show(struct run *run, const struct run_job *job, const struct outcom
     return good;
 }
 
-static bool publish(struct run *run, const struct run_job *job, const struct result *result,
-                    const struct run_judgement *judgement)
+/* Takes over the result and the judgement. */
+static bool publish(struct run *run, const struct run_job *job, struct result *result,
+                    struct run_judgement *judgement)
 {
     const struct run_options *options = run->options;
     char *repeat = run_job_repeat(job, options);
@@ -184,13 +194,11 @@ static bool publish(struct run *run, const struct run_job *job, const struct res
     if (options->out != NULL) {
         snprintf(file, sizeof file, "%s/%s%sresult.json", run->out.path, job->folder,
                  job->folder[0] == '\0' ? "" : "/");
-        good = run_out_write(&run->out, job->folder, write_outcome, &outcome);
+        good = run_out_write(&run->out, job->folder, write_file, &outcome);
     }
     bool filed = good && options->out != NULL;
     good = show(run, job, &outcome, filed ? file : NULL) && good;
-    free(repeat);
-    free(plan_json);
-    return good;
+    return run_report_keep(&run->report, job, result, judgement, &outcome.facts) && good;
 }
 
 static void announce(const struct run *run, const struct run_job *job, uint32_t threads)
@@ -273,18 +281,16 @@ static int try_job(struct run *run, const struct run_job *job, const struct syst
         free(result);
         return status;
     }
+    bool breached = false;
     result->host.memory_estimated_bytes = job->memory_bytes;
     struct run_judgement *judgement = run_judge(result);
     if (judgement != NULL) {
         check(run, job, how, &judgement->verdicts);
+        breached = judgement->budgets.failed > 0;
     }
-    bool good = publish(run, job, result, judgement) && judgement != NULL;
-    status = !good || result->violation_count > 0 ? COMMAND_OTHER
-             : judgement->budgets.failed > 0      ? run->options->budget_exit_code
-                                                  : EXIT_SUCCESS;
-    free(judgement);
-    result_free(result);
-    free(result);
+    bool broken = result->violation_count > 0 || judgement == NULL;
+    bool good = publish(run, job, result, judgement) && !broken;
+    status = !good ? COMMAND_OTHER : breached ? run->options->budget_exit_code : EXIT_SUCCESS;
     return status;
 }
 
@@ -331,6 +337,19 @@ static int run_all(struct run *run)
     return run->interrupted ? COMMAND_INTERRUPTED : status;
 }
 
+/* What is told of all jobs together. */
+static bool publish_all(struct run *run)
+{
+    const struct report report = {run->report.variants, run->report.count};
+    bool filed = run->options->out != NULL;
+    bool good = !filed || run_report_write(&run->report, &run->out, run->options);
+    good = run_database_add(run->database, &report, filed ? run->out.path : NULL) && good;
+    if (filed) {
+        run_out_close(&run->out);
+    }
+    return good;
+}
+
 /* Returns -1 to go on. */
 static int prepare(struct run *run)
 {
@@ -347,7 +366,9 @@ static int prepare(struct run *run)
     if (!run_jobs_fit(&run->jobs, options, run->available)) {
         return COMMAND_OTHER;
     }
-    return options->out == NULL ? -1 : run_out_open(&run->out, options->out);
+    status = run_report_check(options);
+    status = status < 0 ? run_database_check(options, run->database) : status;
+    return status < 0 && options->out != NULL ? run_out_open(&run->out, options->out) : status;
 }
 
 int command_run(int argc, char **argv)
@@ -364,11 +385,11 @@ int command_run(int argc, char **argv)
         status = prepare(run);
         if (status < 0) {
             status = run_all(run);
-            if (options->out != NULL) {
-                run_out_close(&run->out);
-            }
+            bool written = publish_all(run);
+            status = written || status != EXIT_SUCCESS ? status : COMMAND_OTHER;
         }
         run_interrupt_end();
+        run_report_free(&run->report);
         run_jobs_free(&run->jobs);
     }
     free(run);

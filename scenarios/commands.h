@@ -15,6 +15,10 @@ int command_run(int argc, char **argv);
 /* check SCENARIO... [--set FIELD=VALUE]... [--print] [--quiet]: validates, runs nothing. */
 int command_check(int argc, char **argv);
 
+/* runs [--db FILE] [--scenario NAME] [--since WHEN] [--metric NAME] [--limit N]: lists what runs
+ * were noted, or how a metric went. */
+int command_runs(int argc, char **argv);
+
 /* schema [--reference] [--write]: prints the JSON Schema of scenarios. */
 int command_schema(int argc, char **argv);
 

@@ -14,9 +14,18 @@ static const char usage[] =
     "Usage: chatscale run SCENARIO... [OPTION]...\n"
     "Simulates each scenario, and each of its variants, one after another.\n"
     "\n"
-    "  -o, --out DIR          writes result.json there; with several variants into DIR/VARIANT, "
-    "with\n"
-    "                         several scenarios into DIR/NAME. DIR is created, or is empty\n"
+    "  -o, --out DIR          writes there report.html, junit.xml, summary.md, stages.csv, "
+    "tiers.csv,\n"
+    "                         series.csv, counters.csv and result.json; the latter with several "
+    "variants\n"
+    "                         into DIR/VARIANT, with several scenarios into DIR/NAME. DIR is "
+    "created, or\n"
+    "                         is empty\n"
+    "      --no-report        all of these but report.html, which alone needs gnuplot\n"
+    "      --db FILE          notes the results in this database for `chatscale runs`; without "
+    "this,\n"
+    "                         with --out, in $XDG_DATA_HOME/chatscale/runs.db\n"
+    "      --no-db            notes them nowhere\n"
     "      --seed N           instead of the scenario's: same seed, same result\n"
     "      --set FIELD=VALUE  overrides a field: --set kafka.brokers=30\n"
     "  -j, --threads N        1 to 64; else as many as there are processors, or one where the "
@@ -85,6 +94,9 @@ enum {
     OPTION_CELLS,
     OPTION_MEMORY,
     OPTION_NO_COLOR,
+    OPTION_NO_REPORT,
+    OPTION_DB,
+    OPTION_NO_DB,
     OPTION_NO_CHECK,
     OPTION_BUDGET_CODE
 };
@@ -94,6 +106,9 @@ static const struct option known[] = {
     {"seed", required_argument, NULL, OPTION_SEED},
     {"set", required_argument, NULL, OPTION_SET},
     {"threads", required_argument, NULL, 'j'},
+    {"no-report", no_argument, NULL, OPTION_NO_REPORT},
+    {"db", required_argument, NULL, OPTION_DB},
+    {"no-db", no_argument, NULL, OPTION_NO_DB},
     {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, 'q'},
     {"scheduler", required_argument, NULL, OPTION_SCHEDULER},
@@ -151,6 +166,15 @@ static bool read_option(int option, const char *text, struct run_options *option
         return true;
     case OPTION_MEMORY:
         options->memory_needed = true;
+        return true;
+    case OPTION_DB:
+        options->db = text;
+        return true;
+    case OPTION_NO_DB:
+        options->no_db = true;
+        return true;
+    case OPTION_NO_REPORT:
+        options->no_report = true;
         return true;
     case OPTION_NO_COLOR:
         options->no_color = true;

@@ -77,7 +77,8 @@ holds 'nothing is left of a refused run' [ ! -e "$work/never" ]
 # -- A run
 expect 0 'needs ' run $tiny "${short[@]}" --out "$work/a/b"
 holds 'the file is there' [ -s "$work/a/b/result.json" ]
-holds 'and nothing else is' [ "$(ls -A "$work/a/b")" = result.json ]
+holds 'and whole' [ "$(ls -A "$work/a/b" | paste -sd' ')" = \
+    'counters.csv junit.xml report.html result.json series.csv stages.csv summary.md tiers.csv' ]
 holds 'a screen of 50 lines' [ "$(wc -l <"$work/out")" -le 50 ]
 holds 'no colours, no animation' no_escape
 expect 2 'already filled, it holds result.json; remedy:' run $tiny --out "$work/a/b"
@@ -100,9 +101,9 @@ cat >"$work/two.json" <<END
 {"extends": "$PWD/$tiny", "variants": [{"name": "sticky", "routing": "sticky"}, {"name": "redis", "routing": "redis"}]}
 END
 expect 0 '' run "$work/two.json" "${short[@]}" --quiet --out "$work/two"
-holds 'a folder for each variant' [ "$(cd "$work/two" && find . -type f | sort | paste -sd' ')" = './redis/result.json ./sticky/result.json' ]
+holds 'a folder for each variant' [ "$(cd "$work/two" && find . -name result.json | sort | paste -sd' ')" = './redis/result.json ./sticky/result.json' ]
 expect 0 '' run $tiny "$work/two.json" "${short[@]}" --quiet --json --out "$work/three"
-holds 'a folder for each scenario' [ "$(cd "$work/three" && find . -type f | sort | paste -sd' ')" = \
+holds 'a folder for each scenario' [ "$(cd "$work/three" && find . -name result.json | sort | paste -sd' ')" = \
     './tiny/result.json ./two/redis/result.json ./two/sticky/result.json' ]
 holds 'an array of three' python3 -c 'import json, sys; sys.exit(len(json.load(open(sys.argv[1]))) != 3)' "$work/out"
 expect 2 'are both called tiny' run $tiny $tiny --out "$work/never"
