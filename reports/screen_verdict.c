@@ -5,6 +5,7 @@
  * One item a claim, wrapped under its own text. */
 #include <string.h>
 
+#include "reports/humane.h"
 #include "reports/screen_state.h"
 
 #define INDENT 30
@@ -75,6 +76,11 @@ static void put_check(const struct screen *screen, const struct verdicts *verdic
         const char *plain = strchr(verdicts->overrides[i].text, ' ') == NULL ? "" : "'";
         used += (size_t)snprintf(text + used, sizeof text - used, "%s--set %s%s%s",
                                  i > 0 ? " " : "", plain, verdicts->overrides[i].text, plain);
+    }
+    if (verdicts->check_fraction < 1 && used < sizeof text) {
+        char share[HUMANE_SIZE];
+        snprintf(text + used, sizeof text - used, " (a sample of %s)",
+                 humane_percent(verdicts->check_fraction, share));
     }
     put_item(screen, verdicts->check_keeps_up ? SCREEN_GREEN : SCREEN_RED, "",
              verdicts->check_keeps_up ? "checked, keeps up" : "checked, overloaded", text);

@@ -42,6 +42,7 @@ static inline struct verdicts *made_verdicts(struct result *result)
     v->check = VERDICT_CHECK_HOLDS;
     snprintf(v->check_text, sizeof v->check_text, "48 brokers holds");
     verdicts->checked = verdicts->check_keeps_up = true;
+    verdicts->check_fraction = 1;
     v = &verdicts->list[1];
     v->claim = &plan->claims[1];
     v->info = claim_find("snowflake_formula");

@@ -398,6 +398,48 @@ static void a_check_that_fails_is_told_as_such(void **state)
     assert_false(court->verdicts.check_keeps_up);
 }
 
+/* -- The page ------------------------------------------------------------------------------------
+ */
+
+static void assert_page_names(const char *page, const char *name)
+{
+    char quoted[METRIC_NAME_SIZE + 2];
+    snprintf(quoted, sizeof quoted, "`%s`", name);
+    if (strstr(page, quoted) == NULL) {
+        fail_msg("docs/verdicts.md has no %s", quoted);
+    }
+}
+
+static void the_page_names_every_claim_stage_and_counter(void **state)
+{
+    static const char *const stages[] = {
+#define STAGE_NAME(enumerator, text, about) (text),
+        RESULT_STAGES(STAGE_NAME)
+#undef STAGE_NAME
+#define COUNTER_NAME(enumerator, text, about) (text),
+            RESULT_COUNTERS(COUNTER_NAME)
+#undef COUNTER_NAME
+    };
+    (void)state;
+    FILE *file = fopen("docs/verdicts.md", "r");
+    assert_non_null(file);
+    char *page = calloc(1, 65536);
+    assert_non_null(page);
+    assert_in_range(fread(page, 1, 65535, file), 1000, 65000);
+    fclose(file);
+    for (uint32_t i = 0; i < claim_count(); i++) {
+        assert_page_names(page, claim_at(i)->id);
+    }
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        assert_page_names(page, stages[i]);
+    }
+    for (uint32_t i = metric_count() - 12; i < metric_count(); i++) { /* The system's. */
+        struct metric metric = metric_at(i);
+        assert_page_names(page, metric.name);
+    }
+    free(page);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -413,6 +455,7 @@ int main(void)
         TEST(overrides_of_several_claims_are_set_together),
         TEST(arithmetic_needs_no_further_run),
         TEST(a_check_that_fails_is_told_as_such),
+        TEST(the_page_names_every_claim_stage_and_counter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
