@@ -257,8 +257,8 @@ void claims_judge_fleet(struct trial *trial)
         SAY(v->condition, "if nothing is lost and nothing grows: %s %s is at %s", name, resource,
             SHARE(load.utilization));
     } else if (load.utilization > 1) {
-        SAY(v->condition, "%s %s binds first: %s of what there is is asked for", name, resource,
-            SHARE(load.utilization));
+        SAY(v->condition, "%s %s binds first: %.3g times what there is is asked for", name,
+            resource, load.utilization);
     } else {
         SAY(v->condition, "the system does not keep up: unfinished messages grow by %s",
             RATE(trial->result->unfinished_growth_per_s / trial->result->fraction));

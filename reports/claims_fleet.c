@@ -6,8 +6,13 @@
 
 static const char *resource_words(enum demand_resource resource)
 {
-    static const char *const words[DEMAND_COUNT] = {
-        "CPU", "network in", "network out", "disk I/O", "disk space", "memory", "connections"};
+    static const char *const words[DEMAND_COUNT] = {"CPU",
+                                                    "network in",
+                                                    "network out",
+                                                    "disk I/O",
+                                                    "disk space",
+                                                    "memory",
+                                                    "the limit of connections"};
     return words[resource];
 }
 

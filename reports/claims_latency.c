@@ -7,6 +7,13 @@
 
 static const char *const at_names[] = {"p50", "p90", "p95", "p99", "p99.9", "p99.99", "average"};
 
+static const char *at_words(enum plan_at at)
+{
+    static const char *const words[] = {"at p50",   "at p90",    "at p95",    "at p99",
+                                        "at p99.9", "at p99.99", "on average"};
+    return words[at];
+}
+
 /* -- The mean of the way, by formula -------------------------------------------------------------
  */
 
@@ -146,8 +153,8 @@ static void say_percentile(struct trial *trial, double share)
             "there is no steady state; of those that arrived, %s were within %s (p%.3g)",
             SHARE(share), TIME(v->claimed), floor(share * 1000) / 10);
     } else {
-        SAY(v->condition, "it holds for %s of deliveries (p%.3g)", SHARE(share),
-            floor(share * 1000) / 10);
+        SAY(v->condition, "it holds for %s of deliveries (p%.3g); %s it takes %.3g times as long",
+            SHARE(share), floor(share * 1000) / 10, at_words(v->claim->at), v->found / v->claimed);
     }
 }
 
@@ -182,11 +189,11 @@ static void judge_delivery(struct trial *trial)
     }
     bool has_mean = delivery_at(trial, PLAN_AT_AVERAGE, &mean);
     SAY(v->explanation,
-        "From the tap on send to the screen of a device online: %s at %s, %s on average, by %s "
+        "From the tap on send to the screen of a device online: %s %s, a mean of %s, by %s "
         "deliveries; %s are within %s. Of the average, both access networks and woken radios are "
         "%s, "
         "%u rounds of a quorum at %s each, and the linger of the log %s.",
-        TIME(value.value), at_names[v->claim->at], TIME(has_mean ? mean.value : (double)NAN),
+        TIME(value.value), at_words(v->claim->at), TIME(has_mean ? mean.value : (double)NAN),
         COUNT((double)stage->count), SHARE(share), TIME(v->claimed),
         TIME(2 * access_mean_ns(trial)), trial->plan->cassandra.lwt_rounds + 1,
         isfinite(quorum_mean_ns(trial)) ? TIME(quorum_mean_ns(trial)) : "no bound",
@@ -218,46 +225,69 @@ static double uniform_wait_ns(enum plan_at at, double longest)
     return at == PLAN_AT_AVERAGE ? longest / 2 : longest * result_quantiles[at];
 }
 
-/* Capacity runs keep no time of an entry in an inbox, so the wait for the next request is the
- * formula's, and what comes before it the run's. */
-static void judge_waiting(struct trial *trial, double longest_ns, const char *wait_words)
+/* The sum of what comes before the inbox, the wait and the way back; false where the run has no
+ * such stages. */
+static bool simulated_sum(const struct trial *trial, double wait, struct result_estimate *sum)
+{
+    double before = 0;
+    bool measured = claims_steady(trial) && simulated_inbox_mean(trial, &before);
+    double all = before + wait + access_mean_ns(trial);
+    *sum = (struct result_estimate){all, all, all, false};
+    return measured;
+}
+
+static void explain_waiting(struct trial *trial, double longest_ns, const char *look)
 {
     struct verdict *v = trial->verdict;
     double wait = uniform_wait_ns(v->claim->at, longest_ns);
-    double before = 0;
-    double analytic = inbox_mean_ns(trial) + wait + access_mean_ns(trial);
-    bool measured = simulated_inbox_mean(trial, &before);
-    struct result_estimate measured_delivery;
-    claims_analytic(trial, METRIC_TIME, analytic, wait_words);
-    if (delivery_at(trial, v->claim->at, &measured_delivery)) {
-        claims_simulated(trial, METRIC_TIME, measured_delivery, "delivery");
-        decide(trial, &measured_delivery);
-    } else if (measured) {
-        double all = before + wait + access_mean_ns(trial);
-        struct result_estimate sum = {all, all, all, false};
-        claims_simulated(trial, METRIC_TIME, sum,
-                         "means of the stages up to the inbox, and the wait by formula");
-        decide(trial, &sum);
-    } else if (isfinite(analytic)) {
-        struct result_estimate sum = {analytic, analytic, analytic, false};
-        decide(trial, &sum);
+    double path = v->found - wait;
+    if (longest_ns > 0) {
+        SAY(v->explanation,
+            "A message that has come to the inbox waits for %s, evenly up to %s: %s %s. What comes "
+            "before and after takes %s on average, which makes %s; about %s is claimed.",
+            look, TIME(longest_ns), TIME(wait), at_words(v->claim->at), TIME(path), TIME(v->found),
+            TIME(v->claimed));
     } else {
-        SAY(v->condition, "the run measured no way to the inbox, and it has no bound by formula");
-        return;
+        SAY(v->explanation,
+            "A held request is answered as soon as a message is there, so nothing is added to the "
+            "way to the inbox and back, %s on average by formula. What it is %s must be measured.",
+            TIME(path), at_words(v->claim->at));
     }
-    SAY(v->explanation,
-        "A message that has come to the inbox waits %s for the next look, evenly up to %s: %s at "
-        "%s. What comes before and after takes %s more, so %s of %s.",
-        wait_words, TIME(longest_ns), TIME(wait), at_names[v->claim->at], TIME(v->found - wait),
-        TIME(v->found), TIME(v->claimed));
-    if (v->status == VERDICT_FAILS) {
+}
+
+/* Capacity runs keep no time of an entry in an inbox, so the wait for the next look is the
+ * formula's, and what comes before it the run's. Of the tail of the way nothing is known then: a
+ * percentile can be seen to fail, by what is known alone, and not to hold. */
+static void judge_waiting(struct trial *trial, double longest_ns, const char *look)
+{
+    struct verdict *v = trial->verdict;
+    double wait = uniform_wait_ns(v->claim->at, longest_ns);
+    double analytic = inbox_mean_ns(trial) + wait + access_mean_ns(trial);
+    struct result_estimate sum = {analytic, analytic, analytic, false};
+    struct result_estimate simulated;
+    char what[VERDICT_TEXT_SIZE];
+    SAY(what, "mean of the way, and the wait for %s", look);
+    claims_analytic(trial, METRIC_TIME, analytic, what);
+    if (simulated_sum(trial, wait, &simulated)) {
+        sum = simulated;
+        claims_simulated(trial, METRIC_TIME, sum, "means of the stages, and the wait by formula");
+    }
+    claims_found(trial, sum.value);
+    explain_waiting(trial, longest_ns, look);
+    decide(trial, &sum);
+    if (v->status == VERDICT_HOLDS && v->claim->at != PLAN_AT_AVERAGE) {
+        v->status = VERDICT_UNKNOWN;
+        SAY(v->found_text, "at least %s", TIME(sum.value));
+        SAY(v->condition, "the run has no times of deliveries by requests, so nothing tells its %s",
+            at_names[v->claim->at]);
+    } else if (v->status == VERDICT_FAILS) {
         double share = longest_ns > 0 ? (v->claimed - (v->found - wait)) / longest_ns : 0;
         share = share < 0 ? 0 : share > 1 ? 1 : share;
         v->would_hold = v->found;
         SAY(v->would_hold_text, "p%.3g, or %s at %s", floor(share * 1000) / 10, TIME(v->found),
             at_names[v->claim->at]);
-        SAY(v->condition, "it holds for %s (p%.3g): the wait alone is up to %s", SHARE(share),
-            floor(share * 1000) / 10, TIME(longest_ns));
+        SAY(v->condition, "it holds for %s (p%.3g): the wait for %s alone is up to %s",
+            SHARE(share), floor(share * 1000) / 10, look, TIME(longest_ns));
     }
 }
 
@@ -266,10 +296,17 @@ static void judge_polling(struct trial *trial)
     put_claimed(trial);
     /* "2.5 s": about so long, half the interval; a tenth more is the same claim. */
     if (needs_transport(trial, PLAN_POLLING)) {
-        trial->verdict->claimed *= 1 + CLAIMS_ABOUT;
-        judge_waiting(trial, (double)trial->plan->client.poll_interval_ns,
-                      "for the client's next request");
-        trial->verdict->claimed /= 1 + CLAIMS_ABOUT;
+        double claimed = trial->verdict->claimed;
+        struct result_estimate delivery;
+        trial->verdict->claimed = claimed * (1 + CLAIMS_ABOUT);
+        if (delivery_at(trial, trial->verdict->claim->at, &delivery)) {
+            judge_delivery(trial);
+        } else {
+            judge_waiting(trial, (double)trial->plan->client.poll_interval_ns,
+                          "the client's next request");
+        }
+        trial->verdict->claimed = claimed;
+        put_claimed(trial);
     }
 }
 
@@ -284,8 +321,7 @@ static void judge_long_polling(struct trial *trial)
     if (delivery_at(trial, trial->verdict->claim->at, &delivery)) {
         judge_delivery(trial);
     } else {
-        judge_waiting(trial, check_ns,
-                      check_ns > 0 ? "for the server's next look" : "for nothing, being woken,");
+        judge_waiting(trial, check_ns, "the server's next look");
     }
 }
 
@@ -298,7 +334,9 @@ static double news_per_s(const struct trial *trial, double messages_per_s)
     const struct plan_population *p = &trial->plan->population;
     const struct demand *d = &trial->demand;
     double receipts = plan_recipients(trial->plan) * (1 + p->read_share) * p->devices_per_user;
-    return messages_per_s * (d->devices + receipts) / d->connections;
+    /* Who is offline asks for nothing, and finds it all at once when he is back. */
+    double messages = d->devices * (1 - p->offline_share);
+    return messages_per_s * (messages + receipts) / d->connections;
 }
 
 /* A Poisson stream of news leaves so much of the looks empty, `wait_s` apart. */
@@ -312,23 +350,26 @@ static void judge_waste(struct trial *trial, double wait_s, const char *what)
     struct verdict *v = trial->verdict;
     double peak_rate = trial->plan->population.message_rate_per_s;
     double average_rate = plan_message_rate_mean_per_s(trial->plan);
-    double peak = waste(news_per_s(trial, peak_rate), wait_s);
+    double by_formula = waste(news_per_s(trial, peak_rate), wait_s);
+    double peak = by_formula;
     double average = waste(news_per_s(trial, average_rate), wait_s);
     double holds_at = -log(v->claimed) / wait_s / news_per_s(trial, 1);
+    if (claims_steady(trial) &&
+        claims_simulated_metric(trial, "polls_empty.share", "at the peak: answers without news")) {
+        peak = v->simulated.value.value;
+    }
     bool at_peak = fabs(peak - v->claimed) <= v->claimed * CLAIMS_ABOUT;
     bool at_average = fabs(average - v->claimed) <= v->claimed * CLAIMS_ABOUT;
     claims_found(trial, average);
     SAY(v->found_text, "%s on average, %s at the peak", SHARE(average), SHARE(peak));
-    claims_analytic(trial, METRIC_SHARE, peak, "at the peak: e^(-news x wait), Poisson");
-    if (trial->measured) {
-        claims_simulated_metric(trial, "polls_empty.share", "at the peak: answers without news");
-    }
+    claims_analytic(trial, METRIC_SHARE, by_formula, "at the peak: e^(-news x wait), Poisson");
     SAY(v->explanation,
         "A client gets %.3g news a second on average and %.3g at the peak (messages, and both "
         "receipts for its own). If they come at random, e^(-news x %.3g s) of %s find none: %s on "
-        "average, %s at the peak. %s would be so at %s messages a second.",
+        "average, %s at the peak%s. %s would be so at %s messages a second.",
         news_per_s(trial, average_rate), news_per_s(trial, peak_rate), wait_s, what, SHARE(average),
-        SHARE(peak), SHARE(v->claimed), COUNT(holds_at));
+        SHARE(by_formula), v->simulated.present ? " (the run has its own figure for that)" : "",
+        SHARE(v->claimed), COUNT(holds_at));
     if (at_peak && at_average) {
         v->status = VERDICT_HOLDS;
         return;

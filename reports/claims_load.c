@@ -79,6 +79,8 @@ static void judge_carried(struct trial *trial, double asked, const char *metric,
         v->status = VERDICT_FAILS;
         v->override_count = 0;
         claims_found(trial, asked);
+        v->would_hold = asked;
+        SAY(v->would_hold_text, "%s", RATE(asked));
         SAY(v->condition, "the scenario asks for no more than %s: %s", RATE(asked), what);
     } else if (v->status != VERDICT_HOLDS && v->override_count > 0) {
         v->would_hold = v->claimed;

@@ -5,6 +5,7 @@
  * One item a claim, wrapped under its own text. */
 #include <string.h>
 
+#include "reports/humane.h"
 #include "reports/screen_state.h"
 
 #define INDENT 30
@@ -73,8 +74,13 @@ static void put_check(const struct screen *screen, const struct verdicts *verdic
     }
     for (uint32_t i = 0; i < verdicts->override_count && used < sizeof text; i++) {
         const char *plain = strchr(verdicts->overrides[i].text, ' ') == NULL ? "" : "'";
-        used += (size_t)snprintf(text + used, sizeof text - used, "--set %s%s%s ", plain,
-                                 verdicts->overrides[i].text, plain);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s--set %s%s%s",
+                                 i > 0 ? " " : "", plain, verdicts->overrides[i].text, plain);
+    }
+    if (verdicts->check_fraction < 1 && used < sizeof text) {
+        char share[HUMANE_SIZE];
+        snprintf(text + used, sizeof text - used, " (a sample of %s)",
+                 humane_percent(verdicts->check_fraction, share));
     }
     put_item(screen, verdicts->check_keeps_up ? SCREEN_GREEN : SCREEN_RED, "",
              verdicts->check_keeps_up ? "checked, keeps up" : "checked, overloaded", text);
@@ -120,7 +126,10 @@ void screen_budgets(const struct screen *screen)
         char text[LINE_SIZE];
         char line[LINE_SIZE + 32];
         budget_text(outcome, text, sizeof text);
-        snprintf(line, sizeof line, "%s%s", text,
+        /* The metric is named beside it. */
+        const char *name = strstr(text, outcome->metric.name);
+        const char *rest = name == NULL ? text : name + strlen(outcome->metric.name);
+        snprintf(line, sizeof line, "%s%s", rest + strspn(rest, " "),
                  outcome->status != BUDGET_UNDECIDED ? ""
                  : outcome->passes                   ? "; undecided passes"
                                                      : "; undecided fails");

@@ -101,8 +101,9 @@ struct verdicts {
     /* Of all verdicts together, each field once, with the largest value that any asks for. */
     uint32_t override_count;
     struct verdict_override overrides[VERDICTS_OVERRIDES_MAX];
-    bool checked;                       /* verdicts_check() has been called. */
-    bool check_keeps_up;                /* The further run kept up with its load. */
+    bool checked;          /* verdicts_check() has been called. */
+    bool check_keeps_up;   /* The further run kept up with its load. */
+    double check_fraction; /* Of the clients, what the further run simulates; 0: none is planned. */
     char check_note[VERDICT_TEXT_SIZE]; /* Why there was none, though it was wanted; else empty. */
 };
 

@@ -75,7 +75,9 @@ static void write_check(struct writer *w, const struct verdicts *verdicts)
     write_overrides(w, verdicts->overrides, verdicts->override_count);
     if (verdicts->checked) {
         writer_bool(w, "keeps_up", verdicts->check_keeps_up);
+        writer_real(w, "fraction", verdicts->check_fraction);
     } else {
+        writer_null(w, "fraction");
         writer_null(w, "keeps_up");
     }
     writer_object_end(w);

@@ -1,10 +1,14 @@
 #include "scenarios/run_judge.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "scenarios/run_jobs.h"
 #include "scenarios/table.h"
+
+#define FIDELITY_LEAST 0.0001
 
 struct run_judgement *run_judge(const struct result *result)
 {
@@ -29,6 +33,18 @@ static bool set_field(struct plan *plan, const struct verdict_override *override
     return table_set(row, plan, 0, value + 1, false, why, size);
 }
 
+/* The share of the clients that the further run simulates. */
+static double fidelity_of(const struct plan *plan)
+{
+    const struct plan_run *run = &plan->run;
+    double seconds = (double)(run->warmup_ns + run->duration_ns) * 1e-9;
+    double events = run_jobs_events_per_s(plan) * seconds;
+    bool whole = run->contents || plan->population.trace.file[0] != '\0';
+    return whole || events <= RUN_CHECK_EVENTS
+               ? run->fidelity
+               : fmax(run->fidelity * RUN_CHECK_EVENTS / events, FIDELITY_LEAST);
+}
+
 struct plan *run_check_plan(const struct plan *plan, struct verdicts *verdicts)
 {
     struct plan *changed = malloc(sizeof *changed);
@@ -45,5 +61,7 @@ struct plan *run_check_plan(const struct plan *plan, struct verdicts *verdicts)
             return NULL;
         }
     }
+    changed->run.fidelity = fidelity_of(changed);
+    verdicts->check_fraction = changed->run.fidelity;
     return changed;
 }

@@ -133,6 +133,30 @@ holds 'interrupted is status 130' [ $status = 130 ]
 holds 'with what there was' grep -q '"partial": true' "$work/partial/result.json"
 holds 'said on the screen' grep -q '^PARTIAL: interrupted at ' "$work/out"
 
+# -- Budgets and claims
+budget() { printf '{"extends": "%s/scenarios/tiny.json", "budgets": ["%s"]%s}' "$PWD" "$1" "${2:-}" >"$work/budget.json"; }
+budget 'delivery.mean < 30 s'
+expect 0 'pass' run "$work/budget.json" "${short[@]}"
+budget 'delivery.mean < 1 us'
+expect 3 'FAIL' run "$work/budget.json" "${short[@]}"
+holds 'value, limit and margin' grep -qE 'delivery.mean +< 1 us: [0-9.]+ ms.*beyond it' "$work/out"
+expect 7 '' run "$work/budget.json" "${short[@]}" --budget-exit-code 7 --quiet
+expect 3 '"status": "fail"' run "$work/budget.json" "${short[@]}" --json
+expect 2 '--budget-exit-code takes a whole number from 0 to 255' run $tiny --budget-exit-code x
+budget 'poll.p99 < 1 h'
+expect 3 'NO DATA' run "$work/budget.json" "${short[@]}"
+budget 'delivery.p9 < 1 s'
+expect 2 'budget.json:1:' check "$work/budget.json"
+expect 2 'did you mean "delivery.p90"?' run "$work/budget.json"
+budget 'online > 0' ', "claims": [{"id": "chat_servers", "value": "3"}, {"id": "storage_per_day", "value": "1 kB"}]'
+expect 0 'holds    chat_servers' run "$work/budget.json" "${short[@]}"
+holds 'a claim that fails is a finding' grep -q 'FAILS    storage_per_day' "$work/out"
+budget 'online > 0' ', "gateway": {"connections_max": 20}, "claims": [{"id": "chat_servers", "value": "3"}]'
+expect 0 'Checked: ' run "$work/budget.json" "${short[@]}"
+holds 'the further run is told' grep -qF -- '--set gateway.servers=' "$work/out"
+expect 0 'FAILS    chat_servers' run "$work/budget.json" "${short[@]}" --no-check
+holds 'no further run' sh -c "! grep -q Checked '$work/out'"
+
 # -- On a terminal
 if command -v script >/dev/null; then
     coloured() {
