@@ -153,6 +153,7 @@ holds 'a claim that fails is a finding' grep -q 'FAILS    storage_per_day' "$wor
 budget 'online > 0' ', "gateway": {"connections_max": 20}, "claims": [{"id": "chat_servers", "value": "3"}]'
 expect 0 'Checked: ' run "$work/budget.json" "${short[@]}"
 holds 'the further run is told' grep -qF -- '--set gateway.servers=' "$work/out"
+expect 0 'by formula 200%' run "$work/budget.json" "${short[@]}" --explain
 expect 0 'FAILS    chat_servers' run "$work/budget.json" "${short[@]}" --no-check
 holds 'no further run' sh -c "! grep -q Checked '$work/out'"
 
