@@ -86,6 +86,11 @@ struct result_stage {
     struct result_estimate mean_ns;
     struct result_estimate quantile_ns[RESULT_QUANTILES];
     double max_ns;
+    /* The batches that the intervals are from: RESULT_BATCHES, or fewer of a run that was ended
+     * early; 0 where there is no interval. Of two runs with one seed they can be paired. */
+    uint32_t batch_count;
+    double batch_mean_ns[RESULT_BATCHES];
+    double batch_quantile_ns[RESULT_QUANTILES][RESULT_BATCHES];
     /* Of the measured time: cumulative share at 96 points, logarithmic from 1 us to 100 s, for
      * pictures. */
     float cdf[96];

@@ -112,6 +112,13 @@ static void stage_result(const struct world *world, enum stage stage, uint32_t c
         result->quantile_ns[q] = estimate((double)histogram_quantile(all, result_quantiles[q]),
                                           quantiles[q], count, complete);
     }
+    if (result->mean_ns.known) {
+        result->batch_count = count;
+        memcpy(result->batch_mean_ns, means, count * sizeof *means);
+        for (uint32_t q = 0; q < RESULT_QUANTILES; q++) {
+            memcpy(result->batch_quantile_ns[q], quantiles[q], count * sizeof *means);
+        }
+    }
     for (uint32_t i = 0; i < CDF_POINTS && all->count > 0; i++) {
         double ns = pow(10, 3 + 8.0 * i / (CDF_POINTS - 1));
         result->cdf[i] = (float)histogram_share_within(all, (uint64_t)ns);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FULL 0.95 /* Of a tier in a run, mean over nodes. */
+
 /* -- The table -----------------------------------------------------------------------------------
  */
 
@@ -223,6 +225,43 @@ static enum plan_tier fullest(const struct trial *trial, struct claims_load *loa
     return most;
 }
 
+/* Of an overloaded run, the tier that is full in it: those behind it stand idle, however much more
+ * would be asked of them. PLAN_TIER_COUNT: none is. */
+static enum plan_tier full_in_run(const struct trial *trial)
+{
+    for (int t = 0; trial->result->overloaded && t < PLAN_TIER_PUSH; t++) {
+        char name[METRIC_NAME_SIZE];
+        struct result_estimate utilization;
+        struct claims_load load = claims_busiest(trial, (enum plan_tier)t, trial->demand.nodes[t]);
+        SAY(name, "%s.%s", plan_tier_name((enum plan_tier)t), demand_resource_name(load.resource));
+        if (load.utilization > 1 && metric_value_of(trial->result, name, &utilization) &&
+            utilization.value >= FULL) {
+            return (enum plan_tier)t;
+        }
+    }
+    return PLAN_TIER_COUNT;
+}
+
+/* "cassandra cpu binds first: 22.1 times what there is is asked for; behind it redis cpu, up to 389
+ * times" */
+static void say_what_binds(struct trial *trial, enum plan_tier most, const struct claims_load *load)
+{
+    struct verdict *v = trial->verdict;
+    enum plan_tier full = full_in_run(trial);
+    char behind[96] = "";
+    enum plan_tier first = most;
+    struct claims_load first_load = *load;
+    if (full != PLAN_TIER_COUNT && full != most) {
+        first = full;
+        first_load = claims_busiest(trial, full, trial->demand.nodes[full]);
+        SAY(behind, "; behind it %s %s, up to %.3g times", plan_tier_name(most),
+            demand_resource_name(load->resource), load->utilization);
+    }
+    SAY(v->condition, "%s %s binds first: %.3g times what there is is asked for%s",
+        plan_tier_name(first), demand_resource_name(first_load.resource), first_load.utilization,
+        behind);
+}
+
 /* Tiers without room, each with as many nodes as would do. */
 static void ask_for_room(struct trial *trial)
 {
@@ -257,8 +296,7 @@ void claims_judge_fleet(struct trial *trial)
         SAY(v->condition, "if nothing is lost and nothing grows: %s %s is at %s", name, resource,
             SHARE(load.utilization));
     } else if (load.utilization > 1) {
-        SAY(v->condition, "%s %s binds first: %.3g times what there is is asked for", name,
-            resource, load.utilization);
+        say_what_binds(trial, tier, &load);
     } else {
         SAY(v->condition, "the system does not keep up: unfinished messages grow by %s",
             RATE(trial->result->unfinished_growth_per_s / trial->result->fraction));

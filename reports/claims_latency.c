@@ -196,7 +196,7 @@ static void judge_delivery(struct trial *trial)
         TIME(value.value), at_words(v->claim->at), TIME(has_mean ? mean.value : (double)NAN),
         COUNT((double)stage->count), SHARE(share), TIME(v->claimed),
         TIME(2 * access_mean_ns(trial)), trial->plan->cassandra.lwt_rounds + 1,
-        isfinite(quorum_mean_ns(trial)) ? TIME(quorum_mean_ns(trial)) : "no bound",
+        isfinite(quorum_mean_ns(trial)) ? TIME(quorum_mean_ns(trial)) : "a wait without bound",
         TIME((double)trial->plan->kafka.linger_ns));
 }
 

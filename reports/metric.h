@@ -63,12 +63,21 @@ uint32_t metric_find(const char *name);
  * more samples than there are, a ratio over nothing, a run that ended in its warm-up. */
 bool metric_value(const struct result *result, uint32_t index, struct result_estimate *estimate);
 
+/* What the interval is from, so that two runs with one seed can be paired: values of successive,
+ * equal parts of the measured time. Writes at most RESULT_BATCHES; returns how many, 0 where the
+ * figure has no interval, or a batch too few samples for the quantile. */
+uint32_t metric_batches(const struct result *result, uint32_t index,
+                        double batches[RESULT_BATCHES]);
+
 /* By name, for those who know it exists: false also where it doesn't. */
 bool metric_value_of(const struct result *result, const char *name,
                      struct result_estimate *estimate);
 
 /* "ns", "B/s", "1" ...: for files. */
 const char *metric_unit_name(enum metric_unit unit);
+
+/* "less", "more", "neither". */
+const char *metric_better_name(enum metric_better better);
 
 /* A figure for people: "83.1 ms", "3.5M/s", "41%", "-" for what is no number. Writes into `buffer`
  * of METRIC_TEXT_SIZE and returns it. */

@@ -8,7 +8,7 @@
  * there is no figure there is null: the latency of a stage that nothing passed, the interval of an
  * estimate that has too few samples. The seed and the hash are texts, since JSON's readers keep 53
  * bits of a number. A change that a reader of version 2 could stumble over makes it version 3.
- * Version 2 added "claims", "check" and "budgets".
+ * Version 2 added "claims", "check", "budgets" and "metrics".
  */
 #ifndef REPORTS_RESULT_JSON_H
 #define REPORTS_RESULT_JSON_H

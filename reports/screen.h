@@ -25,6 +25,7 @@ struct screen_options {
     bool colour;
     const char *repeat; /* The command line that repeats the run; NULL: not known. Borrowed. */
     const char *file;   /* Where the result was written; NULL: nowhere. Borrowed. */
+    bool explain;       /* Each verdict with its sentences and its evidence. */
     const struct verdicts *verdicts;       /* NULL: none were judged. Borrowed. */
     const struct budget_outcomes *budgets; /* Likewise. */
 };

@@ -3,6 +3,7 @@
  *     FAILS    cassandra_nodes     210; found 6.7k: CPU binds at 2210%: short by a factor of 22.1
  *
  * One item a claim, wrapped under its own text. */
+#include <math.h>
 #include <string.h>
 
 #include "reports/humane.h"
@@ -42,6 +43,31 @@ static void put_item(const struct screen *screen, enum screen_colour colour, con
 /* -- Claims --------------------------------------------------------------------------------------
  */
 
+/* "simulated 248 ms (204 ms to 290 ms): delivery, p99" */
+static void put_evidence(const struct screen *screen, const char *side,
+                         const struct verdict_evidence *evidence)
+{
+    char text[LINE_SIZE];
+    char value[METRIC_TEXT_SIZE];
+    char low[METRIC_TEXT_SIZE];
+    char high[METRIC_TEXT_SIZE];
+    char interval[3 * METRIC_TEXT_SIZE] = "";
+    if (!evidence->present) {
+        return;
+    }
+    if (evidence->value.known) {
+        snprintf(interval, sizeof interval, " (%s to %s)",
+                 metric_text(evidence->unit, evidence->value.low, low),
+                 metric_text(evidence->unit, evidence->value.high, high));
+    }
+    bool bounded = isfinite(evidence->value.value);
+    snprintf(text, sizeof text, "%s %s%s: %s", side,
+             bounded ? metric_text(evidence->unit, evidence->value.value, value) : "without bound",
+             interval, evidence->what);
+    fprintf(screen->stream, "%*s", INDENT, "");
+    put_hanging(screen, text);
+}
+
 static void put_verdict(const struct screen *screen, const struct verdict *v)
 {
     static const char *const words[] = {"holds", "ONLY IF", "FAILS", "UNKNOWN"};
@@ -59,6 +85,12 @@ static void put_verdict(const struct screen *screen, const struct verdict *v)
         snprintf(text + used, sizeof text - used, ". Checked: %s", v->check_text);
     }
     put_item(screen, colours[v->status], words[v->status], v->info->id, text);
+    if (screen->options->explain) {
+        fprintf(screen->stream, "%*s", INDENT, "");
+        put_hanging(screen, v->explanation);
+        put_evidence(screen, "simulated", &v->simulated);
+        put_evidence(screen, "by formula", &v->analytic);
+    }
 }
 
 static void put_check(const struct screen *screen, const struct verdicts *verdicts)

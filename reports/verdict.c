@@ -123,7 +123,11 @@ static void check_one(struct verdict *verdict, const struct result *again,
     rule->judge(&trial);
     verdict->check = second.status == VERDICT_HOLDS ? VERDICT_CHECK_HOLDS : VERDICT_CHECK_FAILS;
     if (verdict->info->kind == VERDICT_LATENCY) {
-        SAY(verdict->check_text, "%.100s with the found fleet%s%.130s", second.found_text,
+        char formula[64] = "";
+        if (second.analytic.present && isfinite(second.analytic.value.value)) {
+            SAY(formula, " (a mean of %s by formula)", TIME(second.analytic.value.value));
+        }
+        SAY(verdict->check_text, "%.60s with the found fleet%s%s%.120s", second.found_text, formula,
             second.condition[0] == '\0' ? "" : "; ", second.condition);
         verdict->would_hold = second.found;
         SAY(verdict->would_hold_text, "%s", second.found_text);

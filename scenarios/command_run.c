@@ -157,6 +157,7 @@ static bool show(struct run *run, const struct run_job *job, const struct outcom
         struct screen_options screen = {.colour = has_colour(options),
                                         .repeat = outcome->facts.repeat,
                                         .file = file,
+                                        .explain = options->explain,
                                         .verdicts = outcome->facts.verdicts,
                                         .budgets = outcome->facts.budgets};
         fputs(run->shown > 0 ? "\n" : "", stdout);

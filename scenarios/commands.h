@@ -19,6 +19,9 @@ int command_check(int argc, char **argv);
  * were noted, or how a metric went. */
 int command_runs(int argc, char **argv);
 
+/* compare BASE NEW [--tolerance SHARE] [--any-plan] [--all]: two results; 3 where NEW is worse. */
+int command_compare(int argc, char **argv);
+
 /* schema [--reference] [--write]: prints the JSON Schema of scenarios. */
 int command_schema(int argc, char **argv);
 

@@ -38,6 +38,7 @@ static const char usage[] =
     "      --memory-needed    prints the bytes that the largest run needs, and runs nothing\n"
     "      --scheduler KIND   windows (as usual) or plain (one queue: slow, and the same result)\n"
     "      --cells N          groups nodes otherwise, for tests: the same result\n"
+    "      --explain          each verdict with how it comes about, and the evidence\n"
     "      --no-check         no further run with the figures that were found to hold\n"
     "      --budget-exit-code N\n"
     "                         exit status where a budget fails, instead of 3\n"
@@ -98,6 +99,7 @@ enum {
     OPTION_DB,
     OPTION_NO_DB,
     OPTION_NO_CHECK,
+    OPTION_EXPLAIN,
     OPTION_BUDGET_CODE
 };
 
@@ -115,6 +117,7 @@ static const struct option known[] = {
     {"cells", required_argument, NULL, OPTION_CELLS},
     {"memory-needed", no_argument, NULL, OPTION_MEMORY},
     {"no-color", no_argument, NULL, OPTION_NO_COLOR},
+    {"explain", no_argument, NULL, OPTION_EXPLAIN},
     {"no-check", no_argument, NULL, OPTION_NO_CHECK},
     {"budget-exit-code", required_argument, NULL, OPTION_BUDGET_CODE},
     {"help", no_argument, NULL, 'h'},
@@ -178,6 +181,9 @@ static bool read_option(int option, const char *text, struct run_options *option
         return true;
     case OPTION_NO_COLOR:
         options->no_color = true;
+        return true;
+    case OPTION_EXPLAIN:
+        options->explain = true;
         return true;
     case OPTION_NO_CHECK:
         options->no_check = true;

@@ -28,6 +28,7 @@ struct run_options {
     bool quiet;
     bool memory_needed;
     bool no_color;
+    bool explain;         /* Verdicts at length. */
     bool no_check;        /* Claims are judged by the one run. */
     int budget_exit_code; /* Where a budget fails. */
 };

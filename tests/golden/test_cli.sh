@@ -154,8 +154,24 @@ holds 'a claim that fails is a finding' grep -q 'FAILS    storage_per_day' "$wor
 budget 'online > 0' ', "gateway": {"connections_max": 20}, "claims": [{"id": "chat_servers", "value": "3"}]'
 expect 0 'Checked: ' run "$work/budget.json" "${short[@]}"
 holds 'the further run is told' grep -qF -- '--set gateway.servers=' "$work/out"
+expect 0 'by formula 200%' run "$work/budget.json" "${short[@]}" --explain
 expect 0 'FAILS    chat_servers' run "$work/budget.json" "${short[@]}" --no-check
 holds 'no further run' sh -c "! grep -q Checked '$work/out'"
+
+# -- Comparison
+small=(scenarios/small.json --quiet --set run.duration=2s --set run.drain=0)
+expect 0 '' run "${small[@]}" --out "$work/base"
+expect 0 '' run "${small[@]}" --out "$work/same" --threads 2
+expect 0 '' run "${small[@]}" --out "$work/slow" --set kafka.linger=50ms
+expect 0 '0 worse, 0 better' compare "$work/base/result.json" "$work/same/result.json"
+expect 2 'the plans differ' compare "$work/base/result.json" "$work/slow/result.json"
+expect 3 'WORSE        publish.mean' compare "$work/base/result.json" "$work/slow/result.json" --any-plan
+expect 0 'better       publish.mean' compare "$work/slow/result.json" "$work/base/result.json" --any-plan --metric publish.mean
+expect 3 '' compare "$work/base/result.json" "$work/slow/result.json" --any-plan --metric publish.mean --quiet
+holds 'quiet says nothing' silent out
+expect 2 'did you mean publish.mean?' compare "$work/base/result.json" "$work/slow/result.json" --metric publish.means
+expect 2 'two results, BASE and NEW' compare "$work/base/result.json"
+expect 2 'not a result of chatscale' compare "$work/base/result.json" scenarios/tiny.json
 
 # -- On a terminal
 if command -v script >/dev/null; then

@@ -319,6 +319,21 @@ static void a_system_that_does_not_keep_up_carries_no_rate(void **state)
     assert_int_equal(judge(court)->status, VERDICT_UNKNOWN);
 }
 
+static void what_is_full_in_the_run_binds_before_what_idles_behind_it(void **state)
+{
+    struct court *court = *state;
+    load(court, C("msg_rate_peak", "3.5M/s"),
+         "\"cassandra\": {\"nodes\": 300}, \"redis\": {\"shards\": 1}");
+    court->result.overloaded = true;
+    const struct verdict *v = judge(court);
+    assert_int_equal(strncmp(v->condition, "redis cpu binds first", 21), 0);
+    give_cpu(court, 4, 0.99);
+    give_cpu(court, 5, 0.1);
+    v = judge(court);
+    assert_int_equal(strncmp(v->condition, "cassandra cpu binds first", 25), 0);
+    assert_non_null(strstr(v->condition, "behind it redis cpu"));
+}
+
 static void a_sample_stands_for_the_whole(void **state)
 {
     struct court *court = *state;
@@ -450,6 +465,7 @@ int main(void)
         TEST(a_latency_is_judged_by_what_the_run_measured_at_its_percentile),
         TEST(where_a_run_keeps_up_its_own_utilization_decides),
         TEST(a_system_that_does_not_keep_up_carries_no_rate),
+        TEST(what_is_full_in_the_run_binds_before_what_idles_behind_it),
         TEST(a_sample_stands_for_the_whole),
         TEST(what_would_hold_can_be_set_and_then_holds),
         TEST(overrides_of_several_claims_are_set_together),
