@@ -141,7 +141,7 @@ static void put_mark(FILE *script, const struct charts_curve *curve)
     char text[WORDS_SIZE];
     fprintf(script,
             "set label 3 'p99 %s' at %.6g,2 point pt 7 ps 0.7 lc rgb \"#00000%u\" "
-            "left offset 0.9,-0.5 tc rgb \"#00000%u\"\n",
+            "left offset 0.9,-0.5 front tc rgb \"#00000%u\"\n",
             words_quantile(curve->stage, P99, text), curve->stage->quantile_ns[P99].value,
             curve->slot, curve->slot);
 }

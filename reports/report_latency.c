@@ -96,7 +96,7 @@ static void put_row(struct page *page, const struct result_stage *stage)
 static void put_table(struct page *page)
 {
     fputs("<details class=\"more\"><summary>Every stage as a table</summary>\n"
-          "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Latency by stage\">"
+          "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Latency by stage\">"
           "<table><thead><tr><th scope=\"col\">stage</th>",
           page->stream);
     static const char *const heads[] = {"count", "mean", "p50", "p90", "p99", "p99.9", "max"};

@@ -209,19 +209,13 @@ static void put_box(struct page *page, uint32_t t, uint32_t layout)
     double x = places[t][layout][0];
     double y = places[t][layout][1];
     const struct result_resource *use = words_busiest(tier, false);
-    char percent[HUMANE_SIZE];
     const char *name = t == 0 ? "clients" : words_tier(tier->name, true);
     const char *class = t == page->result->binding_tier && use != NULL ? " binds" : "";
-    markup_put(page->stream, "<a href=\"#%s%s\" class=\"box%s\" aria-label=\"%s", page->prefix,
-               tier->name, class, name);
-    if (use != NULL) {
-        markup_put(page->stream, ", %s at %s", words_resource(tier, use),
-                   humane_percent(use->utilization_mean, percent));
-    }
     markup_put(page->stream,
-               ": details\"><rect x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" rx=\"8\"/>"
-               "<text class=\"name\" x=\"%g\" y=\"%g\">%s</text>",
-               x, y, form->box_width, form->box_height, x + 12, y + 24, name);
+               "<a href=\"#%s%s\" class=\"box%s\"><rect x=\"%g\" y=\"%g\" width=\"%g\" "
+               "height=\"%g\" rx=\"8\"/><text class=\"name\" x=\"%g\" y=\"%g\">%s</text>",
+               page->prefix, tier->name, class, x, y, form->box_width, form->box_height, x + 12,
+               y + 24, name);
     put_nodes(page, t, x + 12, y + 43);
     if (use != NULL) {
         put_use(page, tier, use, x + 12, y + 65, form->box_width - 24);

@@ -31,8 +31,13 @@ void page_tight(FILE *stream, const char *text)
 
 void page_section(struct page *page, const char *id, const char *finding)
 {
-    markup_put(page->stream, "<section aria-labelledby=\"%s%s\">\n<h%u id=\"%s%s\">", page->prefix,
-               id, page->heading, page->prefix, id);
+    /* Below a variant's heading the same sections come again: landmarks would not be unique. */
+    if (page->heading == 2) {
+        markup_put(page->stream, "<section aria-labelledby=\"%s%s\">\n", page->prefix, id);
+    } else {
+        fputs("<section>\n", page->stream);
+    }
+    markup_put(page->stream, "<h%u id=\"%s%s\">", page->heading, page->prefix, id);
     page_tight(page->stream, finding);
     markup_put(page->stream, "</h%u>\n", page->heading);
 }

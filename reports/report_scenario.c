@@ -46,7 +46,7 @@ static void put_parameter(struct page *page, const struct report_parameter *para
 static void put_head(struct page *page, const char *caption)
 {
     markup_put(page->stream,
-               "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">"
+               "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"%s\">"
                "<table class=\"settings\"><caption>%s</caption><thead><tr>"
                "<th scope=\"col\">setting</th><th scope=\"col\" class=\"n\">value</th>"
                "<th scope=\"col\">where the value comes from</th></tr></thead><tbody>\n",
@@ -106,14 +106,15 @@ static void put_run(struct page *page)
     char fraction[HUMANE_SIZE];
     uint64_t measured_ns =
         result->until_ns > result->from_ns ? result->until_ns - result->from_ns : 0;
-    markup_put(
-        page->stream,
-        "<p>%s of simulated time were measured, after %s of warm-up; %s events, %s on the "
-        "clock. Seed %llu: the same seed and scenario give the same result to the byte, on "
-        "any number of threads. Scenario hash <code>%016llx</code>.",
-        humane_time((double)measured_ns, measured), humane_time((double)result->from_ns, warmup),
-        humane_count((double)result->events, events), humane_time(result->host.wall_s * 1e9, wall),
-        (unsigned long long)run->seed, (unsigned long long)page->variant->facts.plan_hash);
+    markup_put(page->stream,
+               "<p>%s of simulated time were measured, after %s of warm-up; %s events, %s on the "
+               "clock. Seed %llu: the same seed and scenario give the same result to the byte, on "
+               "any number of threads. Scenario hash <code>%016llx</code>.",
+               humane_time((double)measured_ns, measured),
+               result->from_ns == 0 ? "0 s" : humane_time((double)result->from_ns, warmup),
+               humane_count((double)result->events, events),
+               humane_time(result->host.wall_s * 1e9, wall), (unsigned long long)run->seed,
+               (unsigned long long)page->variant->facts.plan_hash);
     if (result->fraction > 0 && result->fraction < 1) {
         markup_put(page->stream,
                    " A sample: %s of the clients, with as much of the fleet; counts and rates "

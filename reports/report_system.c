@@ -23,7 +23,7 @@ static void put_resource(struct page *page, const struct result_tier *tier,
                humane_percent(resource->utilization_mean, share),
                humane_percent(resource->utilization_max, most));
     if (tier->nodes > 1) {
-        markup_put(page->stream, " <small>#%u</small>", resource->worst);
+        markup_put(page->stream, ", #%u", resource->worst);
     }
     fputs("</td></tr>\n", page->stream);
 }
@@ -34,7 +34,7 @@ static void put_resources(struct page *page, const struct result_tier *tier)
         return;
     }
     markup_put(page->stream,
-               "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Use of a %s\">"
+               "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Use of a %s\">"
                "<table><caption>What a %s uses of what it has</caption><thead><tr>"
                "<th scope=\"col\">resource</th><th scope=\"col\" class=\"n\">used, mean</th>"
                "<th scope=\"col\" class=\"n\">it has</th><th scope=\"col\" class=\"n\">share</th>"

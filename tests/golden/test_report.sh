@@ -7,6 +7,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_DATA_HOME=$work/data
 tiny=$PWD/scenarios/tiny.json
+python=/usr/bin/python3 # The one that setup.sh installs junitparser for.
+[ -x $python ] || python=python3
 passed=0 failed=0
 
 fault() {
@@ -43,7 +45,7 @@ cat >"$work/evil.json" <<END
 END
 run 3 "$work/evil.json" --out "$work/evil"
 holds 'all files' [ "$(files "$work/evil")" = "$all" ]
-holds 'as their readers want them' python3 tests/golden/check_out.py "$work/evil" 1
+holds 'as their readers want them' $python tests/golden/check_out.py "$work/evil" 1
 holds 'the name is text' grep -qF '&lt;/title&gt;&lt;script&gt;alert(1)' "$work/evil/report.html"
 holds 'claims first' grep -q 'Claims on trial' <(sed '/The system:/q' "$work/evil/report.html")
 holds 'a limit in the chart' grep -q 'slower than claimed' "$work/evil/report.html"
@@ -56,7 +58,7 @@ cat >"$work/two.json" <<END
 {"extends": "$tiny", "variants": [{"name": "sticky", "routing": "sticky"}, {"name": "redis", "routing": "redis"}]}
 END
 run 0 "$work/two.json" --out "$work/two"
-holds 'one report for both' python3 tests/golden/check_out.py "$work/two" 2
+holds 'one report for both' $python tests/golden/check_out.py "$work/two" 2
 holds 'side by side' grep -q '2 variants side by side' "$work/two/report.html"
 
 # -- Without gnuplot
