@@ -15,6 +15,8 @@ static const struct command {
 } commands[] = {
     {"run", command_run, "simulates scenarios and says what happened"},
     {"check", command_check, "validates scenarios and runs nothing"},
+    {"runs", command_runs, "lists past runs, and how a metric went from one to the next"},
+    {"compare", command_compare, "tells two results apart: what got worse, beyond chance"},
     {"schema", command_schema, "prints the JSON Schema of scenarios, or their reference"},
 };
 
@@ -33,7 +35,8 @@ static void print_usage(FILE *stream)
           "      --version  prints the version\n"
           "  -h, --help     prints this; chatscale COMMAND --help prints a command's\n"
           "\n"
-          "Exit status: 0, 2 for bad input or usage, 130 interrupted, 1 for anything else.\n",
+          "Exit status: 0; 2 for bad input or usage; 3 a budget is breached or has no data, or a\n"
+          "comparison found something worse; 130 interrupted; 1 for anything else.\n",
           stream);
 }
 

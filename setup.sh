@@ -4,7 +4,7 @@
 
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libgsl-dev libsqlite3-dev libcjson-dev libcmocka-dev
     librdkafka-dev librandom123-dev zlib1g-dev uthash-dev gnuplot-nox python3)
-packages_test=(git clang-16 libclang-rt-16-dev clang-format-16 python3-jsonschema)
+packages_test=(git clang-16 libclang-rt-16-dev clang-format-16 python3-jsonschema python3-junitparser)
 
 die() {
     printf '%s: %s\n' "${0##*/}" "$1" >&2

@@ -54,13 +54,16 @@ struct plan_law {
 
 /* -- The run ------------------------------------------------------------------------------------
  */
+enum plan_undecided { PLAN_UNDECIDED_FAILS, PLAN_UNDECIDED_PASSES };
+
 struct plan_run {
-    uint64_t warmup_ns;          /* Simulated and thrown away. */
-    uint64_t duration_ns;        /* Simulated and measured, after the warm-up. */
-    uint64_t drain_ns;           /* Afterwards nothing new is sent and what is under way ends. */
-    uint64_t seed;               /* Same seed, same bytes. */
-    uint64_t sample_interval_ns; /* Of the time series. */
-    bool contents;               /* Backends keep contents and judges read every screen. */
+    uint64_t warmup_ns;            /* Simulated and thrown away. */
+    uint64_t duration_ns;          /* Simulated and measured, after the warm-up. */
+    uint64_t drain_ns;             /* Afterwards nothing new is sent and what is under way ends. */
+    uint64_t seed;                 /* Same seed, same bytes. */
+    uint64_t sample_interval_ns;   /* Of the time series. */
+    bool contents;                 /* Backends keep contents and judges read every screen. */
+    enum plan_undecided undecided; /* A budget whose limit lies within the figure's interval. */
     double fidelity; /* Share of clients simulated, with as much of the fleet; 1: all. */
 };
 
@@ -332,23 +335,43 @@ struct plan_random_fault {
     double loss;
 };
 
-/* -- Claims and budgets: raw, for reports/ to judge ---------------------------------------------
- */
+/* -- Claims and budgets, for reports/ to judge --------------------------------------------------
+ *
+ * Texts stand as written, to be shown; the loader has made figures of them, since it alone knows
+ * how people write units. */
 struct plan_position {
     char file[PLAN_PATH_SIZE];
     uint32_t line; /* From 1; 0: not from a file. */
     uint32_t column;
 };
 
+/* At which part of all messages a latency is claimed. The first six are those of a result. */
+enum plan_at {
+    PLAN_AT_P50,
+    PLAN_AT_P90,
+    PLAN_AT_P95,
+    PLAN_AT_P99,
+    PLAN_AT_P99_9,
+    PLAN_AT_P99_99,
+    PLAN_AT_AVERAGE,
+};
+
 struct plan_claim {
-    char id[PLAN_NAME_SIZE];    /* Lower case, digits and _; unique. */
+    char id[PLAN_NAME_SIZE];    /* Lower case, digits and _; unique. One that reports/ knows. */
     char value[PLAN_TEXT_SIZE]; /* As written: "3.5M/s". */
     char about[PLAN_TEXT_SIZE];
+    enum plan_at at; /* Latencies only. */
+    double figure;   /* The value in SI, times in ns; NAN where it is words. */
     struct plan_position position;
 };
 
+enum plan_compare { PLAN_LESS, PLAN_AT_MOST, PLAN_MORE, PLAN_AT_LEAST };
+
 struct plan_budget {
     char text[PLAN_TEXT_SIZE]; /* As written: "delivery.p99 < 100 ms". */
+    char metric[PLAN_NAME_SIZE];
+    enum plan_compare compare;
+    double limit; /* In SI, times in ns. */
     struct plan_position position;
 };
 

@@ -18,6 +18,58 @@
 #define RESULT_FINDINGS_MAX 8u
 #define RESULT_VIOLATIONS_MAX 16u
 
+/* The stages and counters of every result: enumerator (of models/infra), name, about. Here, since
+ * whoever asks for a figure by name must know the names before there is a result. */
+#define RESULT_STAGES(X)                                                                           \
+    X(STAGE_UPLINK, "uplink", "from the tap on send to the gateway's step")                        \
+    X(STAGE_GATEWAY, "gateway", "waiting for and using a gateway's CPU, a frame")                  \
+    X(STAGE_CLAIM, "claim", "the conditional write that makes a send one message")                 \
+    X(STAGE_STORE, "store", "message and receipt row durable")                                     \
+    X(STAGE_PUBLISH, "publish", "on the log, replicated")                                          \
+    X(STAGE_ACK, "ack", "from the tap on send to the tick `sent`")                                 \
+    X(STAGE_LOG, "log", "from PUBLISH to the fan-out worker")                                      \
+    X(STAGE_INBOX, "inbox", "appended to the recipient's inbox")                                   \
+    X(STAGE_ROUTE, "route", "from the tap on send to the recipient's gateway")                     \
+    X(STAGE_DOWNLINK, "downlink", "from the recipient's gateway to the device")                    \
+    X(STAGE_DELIVERY, "delivery", "end to end, to a device online: from the tap on send")          \
+    X(STAGE_RECEIPT, "receipt", "from delivered or read to the sender's device")                   \
+    X(STAGE_LOOKUP, "lookup", "the receipt row read, to find the sender")                          \
+    X(STAGE_RECEIPT_STORE, "receipt_store", "delivered or read, durable")                          \
+    X(STAGE_CONNECT, "connect", "from the first try to a session")                                 \
+    X(STAGE_DRAIN, "drain", "from a session to being live")                                        \
+    X(STAGE_PUSH, "push", "a wake-up, asked for to shown")                                         \
+    X(STAGE_POLL, "poll", "a request for news, to its answer")                                     \
+    X(STAGE_HISTORY, "history", "a page of older messages, asked for to shown")                    \
+    X(STAGE_FANOUT, "fanout", "a record consumed, to committed: all its recipients")
+
+#define RESULT_COUNTERS(X)                                                                         \
+    X(COUNT_SENT, "messages_sent", "intended by users")                                            \
+    X(COUNT_TRANSMITTED, "messages_transmitted", "tries included")                                 \
+    X(COUNT_ACKED, "messages_acked", "told `sent`")                                                \
+    X(COUNT_REFUSED, "messages_refused", "told an error")                                          \
+    X(COUNT_DELIVERED, "deliveries", "shown on a device for the first time")                       \
+    X(COUNT_REDELIVERED, "redeliveries", "shown before")                                           \
+    X(COUNT_QUEUED_OFFLINE, "deliveries_offline", "into the inbox of a device that is offline")    \
+    X(COUNT_RECEIPTS_DELIVERED, "receipts_delivered", "told the sender")                           \
+    X(COUNT_RECEIPTS_READ, "receipts_read", "told the sender")                                     \
+    X(COUNT_READ, "reads", "said by devices")                                                      \
+    X(COUNT_PAGES, "pages", "of older messages, asked for")                                        \
+    X(COUNT_MEMBERSHIPS, "memberships", "joins and leaves of groups, asked for")                   \
+    X(COUNT_RECORDS, "records_consumed", "by fan-out")                                             \
+    X(COUNT_STEPS, "core_steps", "of the chat core")                                               \
+    X(COUNT_ROUTES, "routes", "between servers")                                                   \
+    X(COUNT_PUSHES, "pushes", "wake-ups asked for")                                                \
+    X(COUNT_PUSHES_REFUSED, "pushes_refused", "over the push service's quota")                     \
+    X(COUNT_CALLS, "backend_calls", "stores, reads, cache operations, publishes")                  \
+    X(COUNT_TIMEOUTS, "backend_timeouts", "calls whose reply never came in time")                  \
+    X(COUNT_FAILURES, "backend_failures", "calls refused")                                         \
+    X(COUNT_CONNECTS, "connects", "sessions opened")                                               \
+    X(COUNT_CONNECTS_REFUSED, "connects_refused", "for want of room")                              \
+    X(COUNT_DISCONNECTS, "disconnects", "by client, network or a dead server")                     \
+    X(COUNT_POLLS, "polls", "requests for news")                                                   \
+    X(COUNT_POLLS_EMPTY, "polls_empty", "... that found none")                                     \
+    X(COUNT_LOST, "events_lost", "sent to or from a dead or cut-off node")
+
 /* p50, p90, p95, p99, p99.9, p99.99. */
 extern const double result_quantiles[RESULT_QUANTILES];
 
@@ -37,6 +89,11 @@ struct result_stage {
     struct result_estimate mean_ns;
     struct result_estimate quantile_ns[RESULT_QUANTILES];
     double max_ns;
+    /* The batches that the intervals are from: RESULT_BATCHES, or fewer of a run that was ended
+     * early; 0 where there is no interval. Of two runs with one seed they can be paired. */
+    uint32_t batch_count;
+    double batch_mean_ns[RESULT_BATCHES];
+    double batch_quantile_ns[RESULT_QUANTILES][RESULT_BATCHES];
     /* Of the measured time: cumulative share at 96 points, logarithmic from 1 us to 100 s, for
      * pictures. */
     float cdf[96];

@@ -20,25 +20,25 @@ _Static_assert(RESULT_BATCHES == BATCHES, "the same batches");
 
 static const char *const stage_names[STAGE_COUNT] = {
 #define STAGE_NAME(name, text, about) [name] = (text),
-    STAGES(STAGE_NAME)
+    RESULT_STAGES(STAGE_NAME)
 #undef STAGE_NAME
 };
 
 static const char *const stage_abouts[STAGE_COUNT] = {
 #define STAGE_ABOUT(name, text, about) [name] = (about),
-    STAGES(STAGE_ABOUT)
+    RESULT_STAGES(STAGE_ABOUT)
 #undef STAGE_ABOUT
 };
 
 static const char *const counter_names[COUNTER_COUNT] = {
 #define COUNTER_NAME(name, text, about) [name] = (text),
-    COUNTERS(COUNTER_NAME)
+    RESULT_COUNTERS(COUNTER_NAME)
 #undef COUNTER_NAME
 };
 
 static const char *const counter_abouts[COUNTER_COUNT] = {
 #define COUNTER_ABOUT(name, text, about) [name] = (about),
-    COUNTERS(COUNTER_ABOUT)
+    RESULT_COUNTERS(COUNTER_ABOUT)
 #undef COUNTER_ABOUT
 };
 
@@ -111,6 +111,13 @@ static void stage_result(const struct world *world, enum stage stage, uint32_t c
     for (uint32_t q = 0; q < RESULT_QUANTILES; q++) {
         result->quantile_ns[q] = estimate((double)histogram_quantile(all, result_quantiles[q]),
                                           quantiles[q], count, complete);
+    }
+    if (result->mean_ns.known) {
+        result->batch_count = count;
+        memcpy(result->batch_mean_ns, means, count * sizeof *means);
+        for (uint32_t q = 0; q < RESULT_QUANTILES; q++) {
+            memcpy(result->batch_quantile_ns[q], quantiles[q], count * sizeof *means);
+        }
     }
     for (uint32_t i = 0; i < CDF_POINTS && all->count > 0; i++) {
         double ns = pow(10, 3 + 8.0 * i / (CDF_POINTS - 1));

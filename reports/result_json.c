@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "reports/metric.h"
+#include "reports/verdict_json.h"
 #include "reports/version.h"
 #include "reports/writer.h"
 
@@ -191,6 +193,40 @@ static void write_system_series(struct writer *w, const struct result *result)
     writer_object_end(w);
 }
 
+/* Every figure by its name, once more and flat: for who compares runs or gates them. */
+static void write_metrics(struct writer *w, const struct result *result)
+{
+    writer_array(w, "metrics");
+    for (uint32_t i = 0; i < metric_count(); i++) {
+        struct metric metric = metric_at(i);
+        struct result_estimate value;
+        double batches[RESULT_BATCHES];
+        if (!metric_value(result, i, &value)) {
+            continue;
+        }
+        uint32_t count = metric_batches(result, i, batches);
+        writer_flat_object(w, NULL);
+        writer_text(w, "name", metric.name);
+        writer_text(w, "unit", metric_unit_name(metric.unit));
+        writer_text(w, "better", metric_better_name(metric.better));
+        writer_real(w, "value", value.value);
+        if (value.known) {
+            writer_real(w, "low", value.low);
+            writer_real(w, "high", value.high);
+        } else {
+            writer_null(w, "low");
+            writer_null(w, "high");
+        }
+        writer_array(w, "batches");
+        for (uint32_t b = 0; b < count; b++) {
+            writer_real(w, NULL, batches[b]);
+        }
+        writer_array_end(w);
+        writer_object_end(w);
+    }
+    writer_array_end(w);
+}
+
 static void write_binding(struct writer *w, const struct result *result)
 {
     const struct result_tier *tier = &result->tiers[result->binding_tier];
@@ -277,6 +313,8 @@ bool result_json_write(FILE *stream, const struct result *result, const struct r
     write_scenario(w, result->plan, facts);
     write_run(w, result);
     write_measured(w, result);
+    verdict_json_write(w, facts->verdicts, facts->budgets);
+    write_metrics(w, result);
     write_binding(w, result);
     write_findings(w, result);
     writer_flat_object(w, "unfinished");

@@ -32,8 +32,7 @@ static void say(struct text *text, const char *format, ...)
     text->length = text->length < TEXT_SIZE ? text->length : TEXT_SIZE - 1;
 }
 
-/* What came from outside, without what a terminal would obey. */
-static const char *clean(const char *outside, char *buffer, size_t size)
+const char *screen_clean(const char *outside, char *buffer, size_t size)
 {
     size_t length = 0;
     for (; outside[length] != '\0' && length + 1 < size; length++) {
@@ -75,9 +74,9 @@ static void put_title(const struct screen *screen)
     char name[PLAN_NAME_SIZE];
     char a[HUMANE_SIZE];
     char b[HUMANE_SIZE];
-    say(&text, "%s", clean(plan->name, name, sizeof name));
+    say(&text, "%s", screen_clean(plan->name, name, sizeof name));
     if (plan->variant[0] != '\0') {
-        say(&text, " / %s", clean(plan->variant, name, sizeof name));
+        say(&text, " / %s", screen_clean(plan->variant, name, sizeof name));
     }
     if (plan->level > 0) {
         say(&text, ", level %u", plan->level);
@@ -357,7 +356,7 @@ static void put_judge(const struct screen *screen)
     char words[SCREEN_COLUMNS - 11];
     for (uint32_t i = 0; i < result->violation_words_count && i < VIOLATIONS_SHOWN; i++) {
         fprintf(screen->stream, "            %s\n",
-                clean(result->violations[i], words, sizeof words));
+                screen_clean(result->violations[i], words, sizeof words));
     }
     if (result->violation_count > VIOLATIONS_SHOWN) {
         fprintf(screen->stream, "            ... and %" PRIu64 " more\n",
@@ -408,7 +407,7 @@ static void put_cleaned(const struct screen *screen, const char *label, const ch
     char part[256];
     size_t length = strlen(outside);
     for (size_t done = 0; done < length; done += strlen(part)) {
-        clean(outside + done, part, sizeof part);
+        screen_clean(outside + done, part, sizeof part);
         fputs(part, screen->stream);
     }
     fputc('\n', screen->stream);
@@ -419,6 +418,10 @@ static void put_above(const struct screen *screen)
     put_title(screen);
     put_headline(screen);
     put_partial(screen);
+}
+
+static void put_rates(const struct screen *screen)
+{
     fputc('\n', screen->stream);
     put_throughput(screen);
     fputc('\n', screen->stream);
@@ -467,16 +470,21 @@ bool screen_write(FILE *stream, const struct result *result, const struct screen
     const struct screen screen = {stream, result, options};
     uint32_t lines = 0;
     char *above = rendered(screen, put_above, &lines);
+    char *rates = rendered(screen, put_rates, &lines);
     char *below = rendered(screen, put_below, &lines);
-    bool good = above != NULL && below != NULL;
+    bool good = above != NULL && rates != NULL && below != NULL;
     if (good) {
         fputs(above, stream);
+        screen_verdicts(&screen);
+        screen_budgets(&screen);
+        fputs(rates, stream);
         screen_latencies(&screen, lines + 2 + STAGES_LEAST < SCREEN_LINES ? SCREEN_LINES - lines - 2
                                                                           : STAGES_LEAST);
         fputs(below, stream);
         good = fflush(stream) == 0 && !ferror(stream);
     }
     free(above);
+    free(rates);
     free(below);
     return good;
 }

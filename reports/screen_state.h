@@ -4,6 +4,8 @@
 
 #include "reports/screen.h"
 
+#include <stddef.h>
+
 #define SCREEN_FULL 0.995 /* From here on a station has no room left. */
 #define SCREEN_NEAR 0.8   /* From here on the busiest node is worth a colour. */
 
@@ -27,6 +29,13 @@ const char *screen_paint(const struct screen *screen, enum screen_colour colour)
 
 /* "cpu", "network in", ... */
 const char *screen_resource(const char *name);
+
+/* What came from outside, without what a terminal would obey. Cut at `size`; returns `buffer`. */
+const char *screen_clean(const char *outside, char *buffer, size_t size);
+
+/* Nothing where there is nothing to say. */
+void screen_verdicts(const struct screen *screen);
+void screen_budgets(const struct screen *screen);
 
 /* With at most `rows` stages. */
 void screen_latencies(const struct screen *screen, uint32_t rows);

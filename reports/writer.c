@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD, for bytes that are no UTF-8. */
+#include "reports/utf8.h"
 
 void writer_init(struct writer *writer, FILE *stream)
 {
@@ -23,33 +23,14 @@ static void indent(struct writer *writer)
     fprintf(writer->stream, "\n%*s", (int)(writer->depth * 2), "");
 }
 
-/* Bytes of the UTF-8 character that `text` begins with; 0 where it is none. */
-static uint32_t character_size(const unsigned char *text)
-{
-    unsigned char first = text[0];
-    uint32_t size = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (first > 0xF4) {
-        return 0;
-    }
-    for (uint32_t i = 1; i < size; i++) {
-        if ((text[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    bool overlong = (first == 0xE0 && text[1] < 0xA0) || (first == 0xF0 && text[1] < 0x90);
-    bool surrogate = first == 0xED && text[1] >= 0xA0;
-    bool beyond = first == 0xF4 && text[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : size;
-}
-
 static void put_text(FILE *stream, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
     fputc('"', stream);
     while (*at != '\0') {
-        uint32_t size = character_size(at);
+        uint32_t size = utf8_size((const char *)at);
         if (size == 0) {
-            fputs(REPLACEMENT, stream);
+            fputs(UTF8_REPLACEMENT, stream);
             size = 1;
         } else if (*at == '"' || *at == '\\') {
             fprintf(stream, "\\%c", *at);

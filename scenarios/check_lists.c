@@ -4,6 +4,7 @@
 
 #include "models/core/check.h"
 #include "scenarios/check.h"
+#include "scenarios/judged.h"
 
 static void report(const struct builder *b, const char *path, uint32_t element, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
@@ -144,17 +145,6 @@ static void check_claims(const struct builder *b)
     }
 }
 
-static void check_budgets(const struct builder *b)
-{
-    for (uint32_t i = 0; i < b->plan->budget_count; i++) {
-        const char *text = b->plan->budgets[i].text;
-        if (text[0] != '\0' && strpbrk(text, "<>") == NULL) {
-            report(b, "budgets[]", i,
-                   "a budget is a metric, one of < <= > >= and a limit: \"delivery.p99 < 100 ms\"");
-        }
-    }
-}
-
 void check_lists(const struct builder *builder)
 {
     const struct plan *p = builder->plan;
@@ -174,5 +164,5 @@ void check_lists(const struct builder *builder)
         }
     }
     check_claims(builder);
-    check_budgets(builder);
+    judged_resolve(builder);
 }

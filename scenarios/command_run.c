@@ -1,6 +1,7 @@
 /* run: loads everything, says what it needs, and simulates one job after another.
  *
- *     options --> jobs --> room in memory? --> --out --> for each job: build, advance, write, show
+ *     options --> jobs --> room in memory? --> --out --> for each job:
+ *         build, advance --> judge --> build, advance with what would hold --> write, show
  *
  * Whatever can be refused is refused before the first job begins. */
 #include <errno.h>
@@ -15,12 +16,15 @@
 #include "reports/result_json.h"
 #include "reports/screen.h"
 #include "scenarios/commands.h"
+#include "scenarios/run_database.h"
 #include "scenarios/run_interrupt.h"
 #include "scenarios/run_jobs.h"
+#include "scenarios/run_judge.h"
 #include "scenarios/run_memory.h"
 #include "scenarios/run_options.h"
 #include "scenarios/run_out.h"
 #include "scenarios/run_progress.h"
+#include "scenarios/run_report.h"
 #include "scenarios/schema.h"
 #include "scenarios/trace.h"
 
@@ -30,8 +34,10 @@ _Static_assert(sizeof(struct trace_message) == sizeof(struct system_trace_messag
 struct run {
     const struct run_options *options;
     struct run_jobs jobs;
-    struct run_out out; /* Open where options->out is given. */
-    uint64_t available; /* Bytes. */
+    struct run_out out;                    /* Open where options->out is given. */
+    struct run_report report;              /* What all jobs will tell together. */
+    char database[RUN_DATABASE_PATH_SIZE]; /* "" for none. */
+    uint64_t available;                    /* Bytes. */
     uint64_t started_unix_s;
     bool watching;    /* For Ctrl-C. */
     bool interrupted; /* It came. */
@@ -48,6 +54,11 @@ static bool write_outcome(FILE *stream, const void *context)
 {
     const struct outcome *outcome = context;
     return result_json_write(stream, outcome->result, &outcome->facts);
+}
+
+static bool write_file(FILE *stream, const void *context)
+{
+    return write_outcome(stream, context) && fputc('\n', stream) != EOF;
 }
 
 static bool has_colour(const struct run_options *options)
@@ -143,8 +154,12 @@ static bool show(struct run *run, const struct run_job *job, const struct outcom
         fputs(!several ? "" : run->shown == 0 ? "[\n" : ",\n", stdout);
         good = write_outcome(stdout, outcome);
     } else if (!options->quiet) {
-        struct screen_options screen = {
-            .colour = has_colour(options), .repeat = outcome->facts.repeat, .file = file};
+        struct screen_options screen = {.colour = has_colour(options),
+                                        .repeat = outcome->facts.repeat,
+                                        .file = file,
+                                        .explain = options->explain,
+                                        .verdicts = outcome->facts.verdicts,
+                                        .budgets = outcome->facts.budgets};
         fputs(run->shown > 0 ? "\n" : "", stdout);
         good = screen_write(stdout, outcome->result, &screen);
     }
@@ -156,7 +171,9 @@ static bool show(struct run *run, const struct run_job *job, const struct outcom
     return good;
 }
 
-static bool publish(struct run *run, const struct run_job *job, const struct result *result)
+/* Takes over the result and the judgement. */
+static bool publish(struct run *run, const struct run_job *job, struct result *result,
+                    struct run_judgement *judgement)
 {
     const struct run_options *options = run->options;
     char *repeat = run_job_repeat(job, options);
@@ -168,6 +185,8 @@ static bool publish(struct run *run, const struct run_job *job, const struct res
                                   .plan_json = plan_json,
                                   .overrides = options->sets,
                                   .override_count = options->set_count,
+                                  .verdicts = judgement == NULL ? NULL : &judgement->verdicts,
+                                  .budgets = judgement == NULL ? NULL : &judgement->budgets,
                                   .repeat = repeat,
                                   .started_unix_s = run->started_unix_s,
                                   .processor_count = run_processors(),
@@ -176,13 +195,11 @@ static bool publish(struct run *run, const struct run_job *job, const struct res
     if (options->out != NULL) {
         snprintf(file, sizeof file, "%s/%s%sresult.json", run->out.path, job->folder,
                  job->folder[0] == '\0' ? "" : "/");
-        good = run_out_write(&run->out, job->folder, write_outcome, &outcome);
+        good = run_out_write(&run->out, job->folder, write_file, &outcome);
     }
     bool filed = good && options->out != NULL;
     good = show(run, job, &outcome, filed ? file : NULL) && good;
-    free(repeat);
-    free(plan_json);
-    return good;
+    return run_report_keep(&run->report, job, result, judgement, &outcome.facts) && good;
 }
 
 static void announce(const struct run *run, const struct run_job *job, uint32_t threads)
@@ -200,36 +217,81 @@ static void announce(const struct run *run, const struct run_job *job, uint32_t 
     fprintf(stderr, "; %u thread%s\n", threads, threads == 1 ? "" : "s");
 }
 
-/* Builds, runs and publishes; the exit status. */
-static int simulate(struct run *run, const struct run_job *job, const struct system_options *how)
+/* Builds and runs a plan, the job's own or one that checks it. Returns -1 where there is a result,
+ * which the caller frees, or the exit status. */
+static int simulate(struct run *run, const struct plan *plan, const char *title,
+                    const struct system_options *how, struct result *result)
 {
     char error[256] = "";
     struct run_progress progress;
-    struct result *result = calloc(1, sizeof *result);
-    if (result == NULL) {
-        fputs("chatscale run: no memory left for the result\n", stderr);
-        return COMMAND_OTHER;
-    }
     run_progress_init(&progress, !run->options->quiet);
     run_progress_say(&progress, "building ...");
     double start_s = run_clock_s();
-    struct system *system = system_create(job->plan, how, error);
+    struct system *system = system_create(plan, how, error);
     double build_s = run_clock_s() - start_s;
     if (system == NULL) {
         run_progress_clear(&progress);
-        fprintf(stderr, "chatscale run: %s: %s\n", job->title, error);
-        free(result);
+        fprintf(stderr, "chatscale run: %s: %s\n", title, error);
         return COMMAND_INPUT;
     }
     advance(run, system, &progress, result);
     result->host.build_s = build_s;
     result->host.memory_bytes = run_memory_resident();
-    result->host.memory_estimated_bytes = job->memory_bytes;
-    bool good = publish(run, job, result);
-    int status = good && result->violation_count == 0 ? EXIT_SUCCESS : COMMAND_OTHER;
-    result_free(result);
-    free(result);
     system_destroy(system);
+    return -1;
+}
+
+/* Once more, with all that was found to hold. What stands in the way of it is a note, not an
+ * error: the verdicts stand without. */
+static void check(struct run *run, const struct run_job *job, const struct system_options *how,
+                  struct verdicts *verdicts)
+{
+    if (run->options->no_check || run->interrupted || !verdicts_need_check(verdicts)) {
+        return;
+    }
+    struct plan *plan = run_check_plan(job->plan, verdicts);
+    struct result *result = calloc(1, sizeof *result);
+    uint64_t bytes = plan == NULL ? 0 : system_memory_bytes(plan, how);
+    if (bytes > run->available) {
+        char needed[HUMANE_SIZE];
+        snprintf(verdicts->check_note, sizeof verdicts->check_note,
+                 "the further run would need %s of memory", humane_memory((double)bytes, needed));
+    } else if (plan != NULL && result != NULL) {
+        if (!run->options->quiet) {
+            fprintf(stderr, "%s: checking what would hold\n", job->title);
+        }
+        if (simulate(run, plan, job->title, how, result) < 0 && !result->partial) {
+            verdicts_check(verdicts, result);
+        }
+        result_free(result);
+    }
+    free(result);
+    free(plan);
+}
+
+/* The job's run, judged, checked and published; the exit status. */
+static int try_job(struct run *run, const struct run_job *job, const struct system_options *how)
+{
+    struct result *result = calloc(1, sizeof *result);
+    if (result == NULL) {
+        fputs("chatscale run: no memory left for the result\n", stderr);
+        return COMMAND_OTHER;
+    }
+    int status = simulate(run, job->plan, job->title, how, result);
+    if (status >= 0) {
+        free(result);
+        return status;
+    }
+    bool breached = false;
+    result->host.memory_estimated_bytes = job->memory_bytes;
+    struct run_judgement *judgement = run_judge(result);
+    if (judgement != NULL) {
+        check(run, job, how, &judgement->verdicts);
+        breached = judgement->budgets.failed > 0;
+    }
+    bool broken = result->violation_count > 0 || judgement == NULL;
+    bool good = publish(run, job, result, judgement) && !broken;
+    status = !good ? COMMAND_OTHER : breached ? run->options->budget_exit_code : EXIT_SUCCESS;
     return status;
 }
 
@@ -241,7 +303,7 @@ static int run_job(struct run *run, const struct run_job *job)
     if (!load_trace(job->plan, &trace, &how)) {
         return COMMAND_INPUT;
     }
-    int status = simulate(run, job, &how);
+    int status = try_job(run, job, &how);
     if (how.trace != NULL) {
         trace_free(&trace);
     }
@@ -262,7 +324,9 @@ static int run_all(struct run *run)
             break;
         }
         int one = run_job(run, job);
-        status = one == EXIT_SUCCESS ? status : one;
+        /* What went wrong is worse than a budget that failed. */
+        bool worse = status == EXIT_SUCCESS || status == run->options->budget_exit_code;
+        status = one != EXIT_SUCCESS && worse ? one : status;
     }
     if (run->options->json && run->jobs.count > 1) {
         fputs(run->shown == 0 ? "[]" : "\n]", stdout);
@@ -272,6 +336,19 @@ static int run_all(struct run *run)
         status = COMMAND_OTHER;
     }
     return run->interrupted ? COMMAND_INTERRUPTED : status;
+}
+
+/* What is told of all jobs together. */
+static bool publish_all(struct run *run)
+{
+    const struct report report = {run->report.variants, run->report.count};
+    bool filed = run->options->out != NULL;
+    bool good = !filed || run_report_write(&run->report, &run->out, run->options);
+    good = run_database_add(run->database, &report, filed ? run->out.path : NULL) && good;
+    if (filed) {
+        run_out_close(&run->out);
+    }
+    return good;
 }
 
 /* Returns -1 to go on. */
@@ -290,7 +367,9 @@ static int prepare(struct run *run)
     if (!run_jobs_fit(&run->jobs, options, run->available)) {
         return COMMAND_OTHER;
     }
-    return options->out == NULL ? -1 : run_out_open(&run->out, options->out);
+    status = run_report_check(options);
+    status = status < 0 ? run_database_check(options, run->database) : status;
+    return status < 0 && options->out != NULL ? run_out_open(&run->out, options->out) : status;
 }
 
 int command_run(int argc, char **argv)
@@ -307,11 +386,11 @@ int command_run(int argc, char **argv)
         status = prepare(run);
         if (status < 0) {
             status = run_all(run);
-            if (options->out != NULL) {
-                run_out_close(&run->out);
-            }
+            bool written = publish_all(run);
+            status = written || status != EXIT_SUCCESS ? status : COMMAND_OTHER;
         }
         run_interrupt_end();
+        run_report_free(&run->report);
         run_jobs_free(&run->jobs);
     }
     free(run);

@@ -233,7 +233,7 @@ static bool is_hashed(const struct table_row *row)
 {
     return row->array != ARRAY_CLAIMS && row->array != ARRAY_BUDGETS &&
            strcmp(row->path, "name") != 0 && strcmp(row->path, "about") != 0 &&
-           strcmp(row->path, "run.seed") != 0;
+           strcmp(row->path, "run.seed") != 0 && strcmp(row->path, "run.undecided") != 0;
 }
 
 uint64_t plan_hash(const struct plan *plan)

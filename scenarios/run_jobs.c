@@ -137,8 +137,7 @@ static double window_s(const struct plan *plan)
                              : (double)(UINT64_C(1) << (63 - __builtin_clzll(lookahead_ns))) * 1e-9;
 }
 
-/* A trace's rate is not known before it is read; most are small. */
-static bool is_small(const struct plan *plan)
+double run_jobs_events_per_s(const struct plan *plan)
 {
     const struct plan_population *population = &plan->population;
     double events_per_s =
@@ -147,8 +146,14 @@ static bool is_small(const struct plan *plan)
         events_per_s += (double)population->connected * POLL_EVENTS * 1e9 /
                         (double)plan->client.poll_interval_ns;
     }
-    return population->trace.file[0] != '\0' ||
-           events_per_s * plan->run.fidelity * window_s(plan) < WINDOW_EVENTS;
+    return events_per_s * plan->run.fidelity;
+}
+
+/* A trace's rate is not known before it is read; most are small. */
+static bool is_small(const struct plan *plan)
+{
+    return plan->population.trace.file[0] != '\0' ||
+           run_jobs_events_per_s(plan) * window_s(plan) < WINDOW_EVENTS;
 }
 
 struct system_options run_jobs_options(const struct run_options *options, const struct plan *plan)

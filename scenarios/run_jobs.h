@@ -35,6 +35,9 @@ void run_jobs_free(struct run_jobs *jobs);
  * there are as many as processors; or one, where a window holds too few events to share. */
 struct system_options run_jobs_options(const struct run_options *options, const struct plan *plan);
 
+/* About so many events a simulated second: for choices that have no bearing on a result. */
+double run_jobs_events_per_s(const struct plan *plan);
+
 /* Of the largest. */
 uint64_t run_jobs_memory_bytes(const struct run_jobs *jobs);
 

@@ -14,9 +14,18 @@ static const char usage[] =
     "Usage: chatscale run SCENARIO... [OPTION]...\n"
     "Simulates each scenario, and each of its variants, one after another.\n"
     "\n"
-    "  -o, --out DIR          writes result.json there; with several variants into DIR/VARIANT, "
-    "with\n"
-    "                         several scenarios into DIR/NAME. DIR is created, or is empty\n"
+    "  -o, --out DIR          writes there report.html, junit.xml, summary.md, stages.csv, "
+    "tiers.csv,\n"
+    "                         series.csv, counters.csv and result.json; the latter with several "
+    "variants\n"
+    "                         into DIR/VARIANT, with several scenarios into DIR/NAME. DIR is "
+    "created, or\n"
+    "                         is empty\n"
+    "      --no-report        all of these but report.html, which alone needs gnuplot\n"
+    "      --db FILE          notes the results in this database for `chatscale runs`; without "
+    "this,\n"
+    "                         with --out, in $XDG_DATA_HOME/chatscale/runs.db\n"
+    "      --no-db            notes them nowhere\n"
     "      --seed N           instead of the scenario's: same seed, same result\n"
     "      --set FIELD=VALUE  overrides a field: --set kafka.brokers=30\n"
     "  -j, --threads N        1 to 64; else as many as there are processors, or one where the "
@@ -29,12 +38,17 @@ static const char usage[] =
     "      --memory-needed    prints the bytes that the largest run needs, and runs nothing\n"
     "      --scheduler KIND   windows (as usual) or plain (one queue: slow, and the same result)\n"
     "      --cells N          groups nodes otherwise, for tests: the same result\n"
+    "      --explain          each verdict with how it comes about, and the evidence\n"
+    "      --no-check         no further run with the figures that were found to hold\n"
+    "      --budget-exit-code N\n"
+    "                         exit status where a budget fails, instead of 3\n"
     "  -h, --help             prints this\n"
     "\n"
     "SCENARIO `-` is standard input. Ctrl-C ends a run with its results so far, marked as "
     "partial;\n"
     "a second one ends it at once.\n"
-    "Exit status: 0 done, an overloaded system included; 2 bad input or usage; 130 interrupted;\n"
+    "Exit status: 0 done, an overloaded system included; 2 bad input or usage; 3 a budget is\n"
+    "breached or the run has no data for it; 130 interrupted;\n"
     "1 anything else: memory, disk, or a guarantee that the judge found broken.\n";
 
 uint32_t run_processors(void)
@@ -80,7 +94,13 @@ enum {
     OPTION_SCHEDULER,
     OPTION_CELLS,
     OPTION_MEMORY,
-    OPTION_NO_COLOR
+    OPTION_NO_COLOR,
+    OPTION_NO_REPORT,
+    OPTION_DB,
+    OPTION_NO_DB,
+    OPTION_NO_CHECK,
+    OPTION_EXPLAIN,
+    OPTION_BUDGET_CODE
 };
 
 static const struct option known[] = {
@@ -88,12 +108,18 @@ static const struct option known[] = {
     {"seed", required_argument, NULL, OPTION_SEED},
     {"set", required_argument, NULL, OPTION_SET},
     {"threads", required_argument, NULL, 'j'},
+    {"no-report", no_argument, NULL, OPTION_NO_REPORT},
+    {"db", required_argument, NULL, OPTION_DB},
+    {"no-db", no_argument, NULL, OPTION_NO_DB},
     {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, 'q'},
     {"scheduler", required_argument, NULL, OPTION_SCHEDULER},
     {"cells", required_argument, NULL, OPTION_CELLS},
     {"memory-needed", no_argument, NULL, OPTION_MEMORY},
     {"no-color", no_argument, NULL, OPTION_NO_COLOR},
+    {"explain", no_argument, NULL, OPTION_EXPLAIN},
+    {"no-check", no_argument, NULL, OPTION_NO_CHECK},
+    {"budget-exit-code", required_argument, NULL, OPTION_BUDGET_CODE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -144,9 +170,28 @@ static bool read_option(int option, const char *text, struct run_options *option
     case OPTION_MEMORY:
         options->memory_needed = true;
         return true;
+    case OPTION_DB:
+        options->db = text;
+        return true;
+    case OPTION_NO_DB:
+        options->no_db = true;
+        return true;
+    case OPTION_NO_REPORT:
+        options->no_report = true;
+        return true;
     case OPTION_NO_COLOR:
         options->no_color = true;
         return true;
+    case OPTION_EXPLAIN:
+        options->explain = true;
+        return true;
+    case OPTION_NO_CHECK:
+        options->no_check = true;
+        return true;
+    case OPTION_BUDGET_CODE:
+        good = read_number("budget-exit-code", text, 0, 255, &number);
+        options->budget_exit_code = (int)number;
+        return good;
     default:
         return false; /* getopt has said why. */
     }
@@ -155,6 +200,7 @@ static bool read_option(int option, const char *text, struct run_options *option
 int run_options_read(int argc, char **argv, struct run_options *options)
 {
     memset(options, 0, sizeof *options);
+    options->budget_exit_code = COMMAND_BUDGET;
     optind = 0; /* Another command may have read its options before. */
     int option;
     while ((option = getopt_long(argc, argv, "o:j:qh", known, NULL)) != -1) {

@@ -16,6 +16,9 @@ struct run_options {
     const char *sets[SCENARIO_SETS_MAX];
     uint32_t set_count;
     const char *out; /* NULL: no files. */
+    bool no_report;  /* All files but report.html. */
+    const char *db;  /* The run database; NULL: the usual one, where there is an `out`. */
+    bool no_db;
     bool seeded;
     uint64_t seed;    /* Over the scenario's, where `seeded`. */
     uint32_t threads; /* 0: as is best for each plan. */
@@ -25,6 +28,9 @@ struct run_options {
     bool quiet;
     bool memory_needed;
     bool no_color;
+    bool explain;         /* Verdicts at length. */
+    bool no_check;        /* Claims are judged by the one run. */
+    int budget_exit_code; /* Where a budget fails. */
 };
 
 /* The processors that this process may use, 1 or more. */

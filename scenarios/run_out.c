@@ -119,15 +119,14 @@ static void flush_folder(const char *path)
     }
 }
 
-static bool write_new(const char *path, bool (*write)(FILE *stream, const void *context),
-                      const void *context)
+static bool write_new(const char *path, run_out_writer *write, const void *context)
 {
     FILE *file = fopen(path, "wx");
     if (file == NULL) {
         return false;
     }
-    bool good = write(file, context) && fputc('\n', file) != EOF && fflush(file) == 0 &&
-                fsync(fileno(file)) == 0;
+    errno = 0;
+    bool good = write(file, context) && fflush(file) == 0 && fsync(fileno(file)) == 0;
     int error = errno;
     if (fclose(file) != 0 && good) {
         good = false;
@@ -137,8 +136,8 @@ static bool write_new(const char *path, bool (*write)(FILE *stream, const void *
     return good;
 }
 
-bool run_out_write(const struct run_out *out, const char *folder,
-                   bool (*write)(FILE *stream, const void *context), const void *context)
+bool run_out_write(const struct run_out *out, const char *folder, run_out_writer *write,
+                   const void *context)
 {
     char path[RUN_OUT_PATH_SIZE];
     char new_file[RUN_OUT_PATH_SIZE + 32];
@@ -160,6 +159,54 @@ bool run_out_write(const struct run_out *out, const char *folder,
     remove_empty(path, strlen(out->path));
     fprintf(stderr, "chatscale run: %s can't be written: %s; nothing was left of it\n", result_file,
             strerror(error));
+    return false;
+}
+
+static void file_path(const struct run_out *out, const char *name, bool ready, char *path)
+{
+    snprintf(path, RUN_OUT_PATH_SIZE + 64, "%s/%s%s%s", out->path, ready ? "" : ".", name,
+             ready ? "" : ".new");
+}
+
+/* Of the first `count` files: what was written of them, under either name. */
+static void remove_all(const struct run_out *out, const struct run_out_file *files, size_t count)
+{
+    char path[RUN_OUT_PATH_SIZE + 64];
+    for (size_t i = 0; i < count; i++) {
+        file_path(out, files[i].name, false, path);
+        unlink(path);
+        file_path(out, files[i].name, true, path);
+        unlink(path);
+    }
+}
+
+bool run_out_write_all(const struct run_out *out, const struct run_out_file *files, size_t count)
+{
+    char new_file[RUN_OUT_PATH_SIZE + 64];
+    char file[RUN_OUT_PATH_SIZE + 64];
+    bool good = true;
+    size_t written = 0;
+    while (good && written < count) {
+        file_path(out, files[written].name, false, new_file);
+        good = write_new(new_file, files[written].write, files[written].context);
+        written++;
+    }
+    for (size_t i = 0; good && i < count; i++) {
+        written = i + 1;
+        file_path(out, files[i].name, false, new_file);
+        file_path(out, files[i].name, true, file);
+        good = rename(new_file, file) == 0;
+    }
+    if (good) {
+        flush_folder(out->path);
+        return true;
+    }
+    int error = errno;
+    file_path(out, files[written - 1].name, true, file);
+    remove_all(out, files, count);
+    if (error != 0) {
+        fprintf(stderr, "chatscale run: %s can't be written: %s\n", file, strerror(error));
+    }
     return false;
 }
 

@@ -24,11 +24,24 @@ struct run_out {
  * `path` is filled or no directory, COMMAND_OTHER where nothing can be written there. */
 int run_out_open(struct run_out *out, const char *path);
 
+typedef bool run_out_writer(FILE *stream, const void *context);
+
 /* Writes `folder`/result.json below the directory; `folder` may be "" or several ("a/b"). `write`
  * gets the stream and `context` and says whether all went well, errno why not. false: said on
  * stderr, and nothing is left of the file. */
-bool run_out_write(const struct run_out *out, const char *folder,
-                   bool (*write)(FILE *stream, const void *context), const void *context);
+bool run_out_write(const struct run_out *out, const char *folder, run_out_writer *write,
+                   const void *context);
+
+/* One of several files that are there together or not at all. */
+struct run_out_file {
+    const char *name; /* In the directory itself. */
+    run_out_writer *write;
+    const void *context;
+};
+
+/* Writes all of them; only then do they get their names, the last at last. false: said on stderr,
+ * unless `write` set errno to 0, having said it itself; nothing is left of any. */
+bool run_out_write_all(const struct run_out *out, const struct run_out_file *files, size_t count);
 
 void run_out_close(struct run_out *out);
 

@@ -18,8 +18,9 @@ char *reference_text(void);
  * it. */
 char *plan_text(const struct plan *plan);
 
-/* A number that differs when any parameter does, but for name, about, variant, seed, claims and
- * budgets: two results can be compared only if their plans' are equal. */
+/* A number that differs when any parameter does, but for name, about, variant, seed, claims,
+ * budgets and what becomes of those that are undecided: two results can be compared only if their
+ * plans' are equal. */
 uint64_t plan_hash(const struct plan *plan);
 
 #endif

@@ -5,6 +5,7 @@ static const char *const kinds[] = {"kill", "slow", "pause", "partition",
                                     "loss", "skew", "zone",  NULL};
 static const char *const tiers[] = {"gateway", "fanout", "kafka", "cassandra", "redis",
                                     "push",    "client", "all",   NULL};
+static const char *const ats[] = {"p50", "p90", "p95", "p99", "p99.9", "p99.99", "average", NULL};
 
 #define FAULT(name, kind, member, choices, initial, low, high, about)                              \
     ELEMENT(ARRAY_FAULTS, "faults[]." name, struct plan_fault, kind, member, choices, initial,     \
@@ -53,6 +54,8 @@ const struct table_row table_lists[] = {
     CLAIM("id", id, NULL, "What is claimed: connections, kafka_brokers, delivery_latency, ..."),
     CLAIM("value", value, NULL, "The figure claimed, with its unit: \"50M\", \"3.5M/s\"."),
     CLAIM("about", about, "", "The claim in words."),
+    ELEMENT(ARRAY_CLAIMS, "claims[].at", struct plan_claim, TABLE_ENUM, at, ats, "p99", NULL, NULL,
+            "Latencies only: at which percentile, or on average, the figure is claimed."),
 
     ELEMENT(ARRAY_BUDGETS, "budgets[]", struct plan_budget, TABLE_STRING, text, NULL, NULL, NULL,
             NULL, "A limit that the result must keep: \"delivery.p99 < 100 ms\"."),

@@ -9,6 +9,7 @@
 const char *const table_laws[] = {"constant", "uniform", "exponential", "lognormal", NULL};
 
 static const char *const routings[] = {"sticky", "redis", "kafka", NULL};
+static const char *const undecided[] = {"fail", "pass", NULL};
 static const char *const transports[] = {"websocket", "long_polling", "polling", NULL};
 
 const struct table_row table_population[] = {
@@ -39,6 +40,10 @@ const struct table_row table_population[] = {
          "Backends keep contents, lose what was not durable, and every device's screen is judged. "
          "For hundreds of users, not millions.",
          OURS),
+    CHOICE("run.undecided", run.undecided, undecided, "fail", SURE_JUDGEMENT,
+           "What becomes of a budget whose limit lies within the 95% interval of the figure: the "
+           "run can't tell which side it is on.",
+           "Ours: what has not been shown to be kept fails; a longer run decides."),
     NUMBER("run.fidelity", UNITS_SHARE, run.fidelity, "100%", "0.01%", "100%", SURE_JUDGEMENT,
            "Share of the clients that is simulated, with as much of the fleet; less than 100% "
            "samples.",

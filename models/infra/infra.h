@@ -22,6 +22,7 @@
 
 #include "models/core/chat.h"
 #include "models/plan.h"
+#include "models/result.h"
 #include "sim/check.h"
 #include "sim/dist.h"
 #include "sim/histogram.h"
@@ -205,66 +206,16 @@ _Static_assert(sizeof(struct uplink) == 48, "an event's data");
 _Static_assert(sizeof(struct downlink) == 48, "an event's data");
 
 /* Where time goes, and what is counted. The server's recorder uses the same names. */
-#define STAGES(X)                                                                                  \
-    X(STAGE_UPLINK, "uplink", "from the tap on send to the gateway's step")                        \
-    X(STAGE_GATEWAY, "gateway", "waiting for and using a gateway's CPU, a frame")                  \
-    X(STAGE_CLAIM, "claim", "the conditional write that makes a send one message")                 \
-    X(STAGE_STORE, "store", "message and receipt row durable")                                     \
-    X(STAGE_PUBLISH, "publish", "on the log, replicated")                                          \
-    X(STAGE_ACK, "ack", "from the tap on send to the tick `sent`")                                 \
-    X(STAGE_LOG, "log", "from PUBLISH to the fan-out worker")                                      \
-    X(STAGE_INBOX, "inbox", "appended to the recipient's inbox")                                   \
-    X(STAGE_ROUTE, "route", "from the fan-out worker to the recipient's gateway")                  \
-    X(STAGE_DOWNLINK, "downlink", "from the recipient's gateway to the device")                    \
-    X(STAGE_DELIVERY, "delivery", "end to end, to a device online: from the tap on send")          \
-    X(STAGE_RECEIPT, "receipt", "from delivered or read to the sender's device")                   \
-    X(STAGE_LOOKUP, "lookup", "the receipt row read, to find the sender")                          \
-    X(STAGE_RECEIPT_STORE, "receipt_store", "delivered or read, durable")                          \
-    X(STAGE_CONNECT, "connect", "from the first try to a session")                                 \
-    X(STAGE_DRAIN, "drain", "from a session to being live")                                        \
-    X(STAGE_PUSH, "push", "a wake-up, asked for to shown")                                         \
-    X(STAGE_POLL, "poll", "a request for news, to its answer")                                     \
-    X(STAGE_HISTORY, "history", "a page of older messages, asked for to shown")                    \
-    X(STAGE_FANOUT, "fanout", "a record consumed, to committed: all its recipients")
-
 enum stage {
 #define STAGE_ENUM(name, text, about) name,
-    STAGES(STAGE_ENUM)
+    RESULT_STAGES(STAGE_ENUM)
 #undef STAGE_ENUM
         STAGE_COUNT
 };
 
-#define COUNTERS(X)                                                                                \
-    X(COUNT_SENT, "messages_sent", "intended by users")                                            \
-    X(COUNT_TRANSMITTED, "messages_transmitted", "tries included")                                 \
-    X(COUNT_ACKED, "messages_acked", "told `sent`")                                                \
-    X(COUNT_REFUSED, "messages_refused", "told an error")                                          \
-    X(COUNT_DELIVERED, "deliveries", "shown on a device for the first time")                       \
-    X(COUNT_REDELIVERED, "redeliveries", "shown before")                                           \
-    X(COUNT_QUEUED_OFFLINE, "deliveries_offline", "into the inbox of a device that is offline")    \
-    X(COUNT_RECEIPTS_DELIVERED, "receipts_delivered", "told the sender")                           \
-    X(COUNT_RECEIPTS_READ, "receipts_read", "told the sender")                                     \
-    X(COUNT_READ, "reads", "said by devices")                                                      \
-    X(COUNT_PAGES, "pages", "of older messages, asked for")                                        \
-    X(COUNT_MEMBERSHIPS, "memberships", "joins and leaves of groups, asked for")                   \
-    X(COUNT_RECORDS, "records_consumed", "by fan-out")                                             \
-    X(COUNT_STEPS, "core_steps", "of the chat core")                                               \
-    X(COUNT_ROUTES, "routes", "between servers")                                                   \
-    X(COUNT_PUSHES, "pushes", "wake-ups asked for")                                                \
-    X(COUNT_PUSHES_REFUSED, "pushes_refused", "over the push service's quota")                     \
-    X(COUNT_CALLS, "backend_calls", "stores, reads, cache operations, publishes")                  \
-    X(COUNT_TIMEOUTS, "backend_timeouts", "calls whose reply never came in time")                  \
-    X(COUNT_FAILURES, "backend_failures", "calls refused")                                         \
-    X(COUNT_CONNECTS, "connects", "sessions opened")                                               \
-    X(COUNT_CONNECTS_REFUSED, "connects_refused", "for want of room")                              \
-    X(COUNT_DISCONNECTS, "disconnects", "by client, network or a dead server")                     \
-    X(COUNT_POLLS, "polls", "requests for news")                                                   \
-    X(COUNT_POLLS_EMPTY, "polls_empty", "... that found none")                                     \
-    X(COUNT_LOST, "events_lost", "sent to or from a dead or cut-off node")
-
 enum counter {
 #define COUNTER_ENUM(name, text, about) name,
-    COUNTERS(COUNTER_ENUM)
+    RESULT_COUNTERS(COUNTER_ENUM)
 #undef COUNTER_ENUM
         COUNTER_COUNT
 };

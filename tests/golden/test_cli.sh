@@ -77,7 +77,8 @@ holds 'nothing is left of a refused run' [ ! -e "$work/never" ]
 # -- A run
 expect 0 'needs ' run $tiny "${short[@]}" --out "$work/a/b"
 holds 'the file is there' [ -s "$work/a/b/result.json" ]
-holds 'and nothing else is' [ "$(ls -A "$work/a/b")" = result.json ]
+holds 'and whole' [ "$(ls -A "$work/a/b" | paste -sd' ')" = \
+    'counters.csv junit.xml report.html result.json series.csv stages.csv summary.md tiers.csv' ]
 holds 'a screen of 50 lines' [ "$(wc -l <"$work/out")" -le 50 ]
 holds 'no colours, no animation' no_escape
 expect 2 'already filled, it holds result.json; remedy:' run $tiny --out "$work/a/b"
@@ -100,9 +101,9 @@ cat >"$work/two.json" <<END
 {"extends": "$PWD/$tiny", "variants": [{"name": "sticky", "routing": "sticky"}, {"name": "redis", "routing": "redis"}]}
 END
 expect 0 '' run "$work/two.json" "${short[@]}" --quiet --out "$work/two"
-holds 'a folder for each variant' [ "$(cd "$work/two" && find . -type f | sort | paste -sd' ')" = './redis/result.json ./sticky/result.json' ]
+holds 'a folder for each variant' [ "$(cd "$work/two" && find . -name result.json | sort | paste -sd' ')" = './redis/result.json ./sticky/result.json' ]
 expect 0 '' run $tiny "$work/two.json" "${short[@]}" --quiet --json --out "$work/three"
-holds 'a folder for each scenario' [ "$(cd "$work/three" && find . -type f | sort | paste -sd' ')" = \
+holds 'a folder for each scenario' [ "$(cd "$work/three" && find . -name result.json | sort | paste -sd' ')" = \
     './tiny/result.json ./two/redis/result.json ./two/sticky/result.json' ]
 holds 'an array of three' python3 -c 'import json, sys; sys.exit(len(json.load(open(sys.argv[1]))) != 3)' "$work/out"
 expect 2 'are both called tiny' run $tiny $tiny --out "$work/never"
@@ -131,6 +132,46 @@ wait $process || status=$?
 holds 'interrupted is status 130' [ $status = 130 ]
 holds 'with what there was' grep -q '"partial": true' "$work/partial/result.json"
 holds 'said on the screen' grep -q '^PARTIAL: interrupted at ' "$work/out"
+
+# -- Budgets and claims
+budget() { printf '{"extends": "%s/scenarios/tiny.json", "budgets": ["%s"]%s}' "$PWD" "$1" "${2:-}" >"$work/budget.json"; }
+budget 'delivery.mean < 30 s'
+expect 0 'pass' run "$work/budget.json" "${short[@]}"
+budget 'delivery.mean < 1 us'
+expect 3 'FAIL' run "$work/budget.json" "${short[@]}"
+holds 'value, limit and margin' grep -qE 'delivery.mean +< 1 us: [0-9.]+ ms.*beyond it' "$work/out"
+expect 7 '' run "$work/budget.json" "${short[@]}" --budget-exit-code 7 --quiet
+expect 3 '"status": "fail"' run "$work/budget.json" "${short[@]}" --json
+expect 2 '--budget-exit-code takes a whole number from 0 to 255' run $tiny --budget-exit-code x
+budget 'poll.p99 < 1 h'
+expect 3 'NO DATA' run "$work/budget.json" "${short[@]}"
+budget 'delivery.p9 < 1 s'
+expect 2 'budget.json:1:' check "$work/budget.json"
+expect 2 'did you mean "delivery.p90"?' run "$work/budget.json"
+budget 'online > 0' ', "claims": [{"id": "chat_servers", "value": "3"}, {"id": "storage_per_day", "value": "1 kB"}]'
+expect 0 'holds    chat_servers' run "$work/budget.json" "${short[@]}"
+holds 'a claim that fails is a finding' grep -q 'FAILS    storage_per_day' "$work/out"
+budget 'online > 0' ', "gateway": {"connections_max": 20}, "claims": [{"id": "chat_servers", "value": "3"}]'
+expect 0 'Checked: ' run "$work/budget.json" "${short[@]}"
+holds 'the further run is told' grep -qF -- '--set gateway.servers=' "$work/out"
+expect 0 'by formula 200%' run "$work/budget.json" "${short[@]}" --explain
+expect 0 'FAILS    chat_servers' run "$work/budget.json" "${short[@]}" --no-check
+holds 'no further run' sh -c "! grep -q Checked '$work/out'"
+
+# -- Comparison
+small=(scenarios/small.json --quiet --set run.duration=2s --set run.drain=0)
+expect 0 '' run "${small[@]}" --out "$work/base"
+expect 0 '' run "${small[@]}" --out "$work/same" --threads 2
+expect 0 '' run "${small[@]}" --out "$work/slow" --set kafka.linger=50ms
+expect 0 '0 worse, 0 better' compare "$work/base/result.json" "$work/same/result.json"
+expect 2 'the plans differ' compare "$work/base/result.json" "$work/slow/result.json"
+expect 3 'WORSE        publish.mean' compare "$work/base/result.json" "$work/slow/result.json" --any-plan
+expect 0 'better       publish.mean' compare "$work/slow/result.json" "$work/base/result.json" --any-plan --metric publish.mean
+expect 3 '' compare "$work/base/result.json" "$work/slow/result.json" --any-plan --metric publish.mean --quiet
+holds 'quiet says nothing' silent out
+expect 2 'did you mean publish.mean?' compare "$work/base/result.json" "$work/slow/result.json" --metric publish.means
+expect 2 'two results, BASE and NEW' compare "$work/base/result.json"
+expect 2 'not a result of chatscale' compare "$work/base/result.json" scenarios/tiny.json
 
 # -- On a terminal
 if command -v script >/dev/null; then

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "reports/writer.h"
+#include "tests/unit/test_judged.h"
 #include "tests/unit/test_result.h"
 
 static const struct result_facts facts = {
@@ -74,7 +75,7 @@ static void every_figure_stands_where_the_schema_says(void **state)
     result->findings[0] = (struct result_finding){4, MADE_DISK_SPACE, 1.2};
     cJSON *root = parsed(result);
     assert_text(root, "format", "chatscale-result");
-    assert_number(root, "version", 1);
+    assert_number(root, "version", 2);
     assert_text(root, "scenario/variant", "sticky");
     assert_text(root, "scenario/hash", "0123456789abcdef");
     assert_text(root, "scenario/overrides/0", "kafka.brokers=30");
@@ -227,8 +228,15 @@ static void it_keeps_its_schema(void **state)
         result->judged = judged == 1;
         result->finding_count = (uint32_t)judged;
         result->findings[0] = (struct result_finding){4, MADE_DISK_SPACE, 1.2};
-        assert_true(result_json_write(stream, result, &facts));
+        struct verdicts *verdicts = made_verdicts(result);
+        struct budget_outcomes budgets;
+        struct result_facts all = facts;
+        made_budgets(result, &budgets);
+        all.verdicts = judged == 1 ? verdicts : NULL;
+        all.budgets = judged == 1 ? &budgets : NULL;
+        assert_true(result_json_write(stream, result, &all));
         fclose(stream);
+        free(verdicts);
         char command[1024];
         snprintf(command, sizeof command, "/usr/bin/python3 -c '%s' %s %s", check,
                  RESULT_JSON_SCHEMA_FILE, path);
@@ -236,6 +244,40 @@ static void it_keeps_its_schema(void **state)
         unlink(path);
         assert_int_equal(status, 0);
     }
+}
+
+static void verdicts_and_budgets_are_told_with_their_figures(void **state)
+{
+    struct result *result = *state;
+    struct verdicts *verdicts = made_verdicts(result);
+    struct budget_outcomes budgets;
+    struct result_facts all = facts;
+    made_budgets(result, &budgets);
+    all.verdicts = verdicts;
+    all.budgets = &budgets;
+    char *text = written(result, &all);
+    cJSON *root = cJSON_ParseWithOpts(text, NULL, true);
+    assert_non_null(root);
+    assert_text(root, "claims/0/id", "kafka_brokers");
+    assert_text(root, "claims/0/kind", "capacity");
+    assert_text(root, "claims/0/verdict", "fails");
+    assert_number(root, "claims/0/claimed/value", 20);
+    assert_number(root, "claims/0/would_hold/value", 48);
+    assert_text(root, "claims/0/overrides/0", "kafka.brokers=48");
+    assert_number(root, "claims/0/analytic/value", 1.34);
+    assert_true(cJSON_IsNull(at(root, "claims/0/simulated")));
+    assert_text(root, "claims/0/check", "holds");
+    assert_true(cJSON_IsNull(at(root, "claims/1/found/value")));
+    assert_true(cJSON_IsTrue(at(root, "check/keeps_up")));
+    assert_text(root, "budgets/0/status", "undecided");
+    assert_number(root, "budgets/0/value", 166e6);
+    assert_number(root, "budgets/0/limit", 170e6);
+    assert_number(root, "budgets/0/margin", 4e6);
+    assert_text(root, "budgets/1/status", "no data");
+    assert_true(cJSON_IsNull(at(root, "budgets/1/value")));
+    cJSON_Delete(root);
+    free(text);
+    free(verdicts);
 }
 
 static void parts_are_found_by_name(void **state)
@@ -261,6 +303,7 @@ int main(void)
         TEST(only_host_knows_the_machine),
         TEST(a_full_disk_is_an_error),
         TEST(it_keeps_its_schema),
+        TEST(verdicts_and_budgets_are_told_with_their_figures),
         TEST(parts_are_found_by_name),
         cmocka_unit_test(numbers_are_the_shortest_that_read_back),
         cmocka_unit_test(text_is_valid_whatever_came),

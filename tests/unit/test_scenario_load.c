@@ -264,13 +264,37 @@ static void lists_are_read_in_full(void **state)
     assert_string_equal(p->budgets[0].text, "delivery.p99 < 100 ms");
     assert_int_equal(p->budgets[0].position.line, 6);
     assert_int_equal(p->budgets[0].position.column, 14);
+    assert_true(p->claims[0].figure == 50e6);
+    assert_int_equal(p->claims[0].at, PLAN_AT_P99);
+    assert_string_equal(p->budgets[0].metric, "delivery.p99");
+    assert_int_equal(p->budgets[0].compare, PLAN_LESS);
+    assert_true(p->budgets[0].limit == 100e6);
+}
+
+static void budgets_are_taken_apart_in_the_unit_of_their_metric(void **state)
+{
+    struct bench *bench = *state;
+    assert_loads(bench,
+                 "{\"budgets\": [\"gateway.cpu<=70%\", \" messages_acked.rate >= 3.5M/s \","
+                 " \"kafka.disk_space.total > 1 TB\", \"unfinished<10\"]}",
+                 NULL);
+    const struct plan_budget *b = bench->plan.budgets;
+    assert_string_equal(b[0].metric, "gateway.cpu");
+    assert_int_equal(b[0].compare, PLAN_AT_MOST);
+    assert_true(b[0].limit == 0.7);
+    assert_string_equal(b[1].metric, "messages_acked.rate");
+    assert_int_equal(b[1].compare, PLAN_AT_LEAST);
+    assert_true(b[1].limit == 3.5e6);
+    assert_int_equal(b[2].compare, PLAN_MORE);
+    assert_true(b[2].limit == 1e12);
+    assert_true(b[3].limit == 10);
 }
 
 static void lists_are_bounded(void **state)
 {
     struct bench *bench = *state;
     static const char *const elements[][2] = {{"faults", "{\"kind\": \"zone\", \"zone\": 0}"},
-                                              {"budgets", "\"a < 1\""},
+                                              {"budgets", "\"online > 1\""},
                                               {"random_faults", "{\"tier\": \"kafka\"}"}};
     for (size_t i = 0; i < 3; i++) {
         char text[4096];
@@ -382,6 +406,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_variants_are_refused, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(lists_are_read_in_full, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(lists_are_bounded, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(budgets_are_taken_apart_in_the_unit_of_their_metric,
+                                        bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(what_is_unwise_is_a_finding, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(every_shipped_scenario_loads, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(whatsapp_is_the_table, bench_setup, bench_teardown),

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "reports/humane.h"
+#include "tests/unit/test_judged.h"
 #include "tests/unit/test_result.h"
 
 static const struct screen_options plain = {
@@ -230,6 +231,39 @@ static void a_partial_run_says_so(void **state)
     assert_shows(result, "PARTIAL: interrupted at 1 s of 15 s, in the warm-up.\n");
 }
 
+static void claims_and_budgets_come_before_the_figures(void **state)
+{
+    struct result *result = *state;
+    struct verdicts *verdicts = made_verdicts(result);
+    struct budget_outcomes budgets;
+    made_budgets(result, &budgets);
+    struct screen_options options = plain;
+    options.verdicts = verdicts;
+    options.budgets = &budgets;
+    char *text = drawn(result, &options);
+    assert_screen(text);
+    static const char expected[] =
+        "\nclaims  0 hold, 0 only if, 1 fail, 1 unknown\n"
+        "FAILS    kafka_brokers        20; found 48: network in binds at 134%: short by a factor "
+        "of "
+        "1.34,\n"
+        "                              which is long enough a text to be wrapped on the screen. "
+        "Checked: 48\n"
+        "                              brokers holds\n"
+        "UNKNOWN  snowflake_formula    unique ?[31m\n"
+        "         checked, keeps up    --set kafka.brokers=48\n"
+        "\nbudgets 0 of 2 pass\n"
+        "UNSURE   delivery.p99         < 170 ms: 166 ms (149 ms to 183 ms), 4 ms left; undecided "
+        "fails\n"
+        "NO DATA  poll.p99             < 1 s: the run has no such figure\n"
+        "\nmessages ";
+    if (strstr(text, expected) == NULL) {
+        fail_msg("expected: %s\nbut there is:\n%s", expected, text);
+    }
+    free(text);
+    free(verdicts);
+}
+
 static void a_sample_says_so(void **state)
 {
     struct result *result = *state;
@@ -337,6 +371,7 @@ int main(void)
         TEST(figures_that_are_none_are_not_shown),
         TEST(the_judge_has_his_say),
         TEST(a_partial_run_says_so),
+        TEST(claims_and_budgets_come_before_the_figures),
         TEST(a_sample_says_so),
         TEST(the_largest_of_all_still_fits),
         TEST(colours_come_only_where_they_are_wanted),
