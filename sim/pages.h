@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* NULL where memory is short. Aligned to 4 KiB, and to 2 MiB from that size on. Free it with
+/* NULL where memory is short. Aligned to 4 KiB, and to 2 MiB from 1.5 MiB on. Free it with
  * pages_free() and the same size. */
 void *pages_allocate(size_t size_bytes);
 void pages_free(void *memory, size_t size_bytes);

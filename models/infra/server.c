@@ -401,7 +401,7 @@ static struct chat_config core_config(const struct plan *plan, enum infra_class 
     } else {
         config.records_max = 1;
         config.flights_max = GATEWAY_FLIGHTS_MAX;
-        config.unacked_max = GATEWAY_FLIGHTS_MAX + slot_count / 16;
+        config.unacked_max = GATEWAY_FLIGHTS_MAX + slot_count / 32;
         config.pages_max = 1;
         if (plan->core.receipts == PLAN_RECEIPTS_WATERMARK) {
             config.flights_max += slot_count / 4; /* Marks that wait for others. */
