@@ -189,6 +189,17 @@ static void members_call(struct chat *chat, struct flight *record)
     effect->user = record->record.above;
 }
 
+/* Is there room for one more delivery of a group, beside what records may need that the host is yet
+ * to hand over? */
+static bool has_room_for_child(const struct chat *chat)
+{
+    const struct chat_config *config = &chat->config;
+    uint32_t promised = 3 * (config->records_max - chat->record_count);
+    uint32_t most = config->flights_max / 4 * 3;
+    uint32_t reserve = promised < most ? promised : most;
+    return config->flights_max - chat->flight_count > reserve;
+}
+
 /* The next thing to do for a group's record, until it must wait. True: it waits for an answer; it
  * has left the line. False: for room, and it stays. */
 static bool record_pump(struct chat *chat, struct flight *record)
@@ -213,7 +224,8 @@ static bool record_pump(struct chat *chat, struct flight *record)
                 chat->more = true;
                 return false;
             }
-            if (!child_start(chat, record,
+            if (!has_room_for_child(chat) ||
+                !child_start(chat, record,
                              record->record.hybrid ? DELIVERY_LOCATE : DELIVERY_APPEND,
                              member->user, 0)) {
                 return false;

@@ -199,7 +199,8 @@ struct chat {
     uint32_t sweep_slot;
     uint32_t sweep_left; /* Sessions that this sweep has still to look at. */
     uint64_t refused;
-    uint64_t tick; /* Timers up to this tick have fired. */
+    uint32_t push_count; /* Flights of wake-ups. */
+    uint64_t tick;       /* Timers up to this tick have fired. */
     uint64_t timer_bits[WHEEL_SLOTS / 64];
     uint32_t timer_heads[WHEEL_SLOTS];
 };

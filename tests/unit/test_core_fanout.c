@@ -413,6 +413,39 @@ static void test_a_group_of_500_is_499_deliveries_after_their_rows(void **state)
     bench_destroy(bench);
 }
 
+/* Wake-ups that are refused and tried again may not take what deliveries need. */
+static void test_refused_wake_ups_leave_room_for_deliveries(void **state)
+{
+    (void)state;
+    struct chat_config config = small();
+    struct bench *bench = bench_create(&config);
+    uint32_t pushes = 0;
+    for (uint32_t n = 0; n < config.flights_max; n++) {
+        const struct chat_entry record = {.kind = ENTRY_MESSAGE,
+                                          .id = 500 + n,
+                                          .user = ALICE,
+                                          .device = 1,
+                                          .channel = chat_pair(ALICE, BOB),
+                                          .alone = 1};
+        const struct chat_location offline = {.user = BOB, .device = 1};
+        step(bench, (struct chat_event){
+                        .kind = CHAT_EV_RECORD, .entries = &record, .count = 1, .offset = n});
+        step(bench, (struct chat_event){.kind = CHAT_EV_DONE,
+                                        .token = expect(bench, CHAT_FX_CACHE, CACHE_APPEND)->token,
+                                        .locations = &offline,
+                                        .count = 1});
+        const struct chat_effect *push = find(bench, CHAT_FX_PUSH, 0, 0);
+        if (push != NULL) {
+            pushes++;
+            done(bench, push->token, CHAT_ERR_FAILED);
+        }
+    }
+    assert_true(pushes > 0 && pushes <= config.flights_max / 8 + 1);
+    assert_int_equal(chat_counts(bench->chat).flights, pushes);
+    assert_true(chat_room(bench->chat) > 0);
+    bench_destroy(bench);
+}
+
 static void test_a_hybrid_group_reaches_those_online_and_keeps_nothing(void **state)
 {
     (void)state;
@@ -456,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_a_poll_that_is_full_says_so),
         cmocka_unit_test(test_a_read_that_is_posted_is_answered_when_it_is_durable),
         cmocka_unit_test(test_a_group_of_500_is_499_deliveries_after_their_rows),
+        cmocka_unit_test(test_refused_wake_ups_leave_room_for_deliveries),
         cmocka_unit_test(test_a_hybrid_group_reaches_those_online_and_keeps_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
