@@ -145,8 +145,8 @@ const struct table_row table_network[] = {
            SURE_JUDGEMENT, "CPU for a byte of a record.", "Ours, as gateway.cpu_byte."),
     NUMBER("fanout.in_flight_max", UNITS_COUNT, fanout.in_flight_max, "4096", "1", "65536",
            SURE_JUDGEMENT,
-           "Records that a core works on at a time; each broker may send its share of them, 64 at "
-           "most and 1 at least.",
+           "Records that a core works on at a time; each broker may send its share of them, 1 at "
+           "least, and 64 of a partition at most.",
            OURS),
     {.path = NULL},
 };

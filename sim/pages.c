@@ -48,6 +48,13 @@ void *pages_allocate(size_t size_bytes)
     return aligned;
 }
 
+void *pages_allocate_sparse(size_t size_bytes)
+{
+    void *memory = mmap(NULL, mapped_bytes(size_bytes), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 void pages_free(void *memory, size_t size_bytes)
 {
     if (memory != NULL) {

@@ -7,6 +7,8 @@
 /* NULL where memory is short. Aligned to 4 KiB, and to 2 MiB from 1.5 MiB on. Free it with
  * pages_free() and the same size. */
 void *pages_allocate(size_t size_bytes);
+/* The same on small pages: for memory of which little may ever be touched. */
+void *pages_allocate_sparse(size_t size_bytes);
 void pages_free(void *memory, size_t size_bytes);
 
 #endif

@@ -33,7 +33,7 @@
 #include <string.h>
 
 #define STAMP_SHIFT 8u
-#define FETCH_CREDIT 64u            /* Records under way from one broker to one worker. */
+#define FETCH_CREDIT 64u            /* Records of one partition under way to its worker. */
 #define BATCHES 10u                 /* Of the measured time, for confidence intervals. */
 #define WALL_BASE_MS 1764000000000u /* Unix time at simulated time 0. */
 
@@ -154,9 +154,10 @@ struct route {
     uint64_t conn_id;
 };
 
-/* Kafka -> fan-out, as long as the worker has credit with the broker: it begins with
- * FETCH_CREDIT, and each EV_COMMIT gives back `argument` of it (key.position: the offset up to
- * which its partition key.channel is consumed). event.flags: the worker. entry.more: partition. */
+/* Kafka -> fan-out, as long as the worker has credit with the broker: it begins with the broker's
+ * share of fanout.in_flight_max, and each EV_COMMIT gives back `argument` of it (key.position: the
+ * offset up to which its partition key.channel is consumed). event.flags: the worker. entry.more:
+ * partition. */
 struct record {
     struct packed_entry entry;
     uint64_t offset;

@@ -275,7 +275,7 @@ struct kafka *kafka_create(struct world *world)
                                                                        : kafka->broker_count;
     kafka->cores = plan->fanout.cores;
     uint32_t credit = plan->fanout.in_flight_max / kafka->broker_count;
-    kafka->credit = credit < 1 ? 1 : credit < FETCH_CREDIT ? credit : FETCH_CREDIT;
+    kafka->credit = credit < 1 ? 1 : credit;
     kafka->fetch_min_bytes = bytes_of(plan->kafka.fetch_min_bytes);
     kafka->fetch_bytes = bytes_of(plan->kafka.fetch_bytes);
     kafka->fetch_partition_bytes = bytes_of(plan->kafka.fetch_partition_bytes);

@@ -21,8 +21,8 @@
  *
  * Credit. link.used = what is under way to a worker: `used` of each partition that it owns, and
  * `stale`, of partitions that it no longer does. FETCH_CREDIT of one partition, and `credit` of one
- * link, are under way at most: a broker's share of fanout.in_flight_max, FETCH_CREDIT at most. Only
- * what a takeover inherits may exceed the latter.
+ * link, are under way at most: a broker's share of fanout.in_flight_max. Only what a takeover
+ * inherits may exceed the latter.
  */
 #ifndef MODELS_INFRA_KAFKA_STATE_H
 #define MODELS_INFRA_KAFKA_STATE_H

@@ -87,8 +87,9 @@ struct server {
     uint64_t
         *versions; /* Contents runs: by worker and flight, of a member list that was not cached. */
     struct chat_config config;
-    char *memory;   /* Of all workers. */
-    char *sessions; /* In it. */
+    char *memory; /* Of all workers. */
+    char *sessions;
+    size_t sessions_bytes;
     size_t memory_bytes;
     uint64_t backlog_ns;            /* Longest wait for a worker seen in the measured time. */
     struct server_worker workers[]; /* At a place that is known without reading anything. */
