@@ -8,6 +8,7 @@
 
 #include "reports/humane.h"
 #include "reports/screen_state.h"
+#include "reports/words.h"
 
 #define TEXT_SIZE 1024u
 #define VIOLATIONS_SHOWN 2u
@@ -249,10 +250,17 @@ static void put_headline(const struct screen *screen)
         say_overload(&text, result);
     } else {
         bool fits = result->finding_count == 0;
-        colour = fits ? SCREEN_GREEN : SCREEN_YELLOW;
+        bool behind = words_acked_share(result) < WORDS_BEHIND;
+        char share[HUMANE_SIZE];
+        colour = fits && !behind ? SCREEN_GREEN : SCREEN_YELLOW;
         say_binding(&text, result);
-        say(&text, "; %s%s.", fits ? "the system keeps up" : "messages keep up",
-            result->partial ? " so far" : "");
+        if (behind) {
+            say(&text, "; %s of the messages sent in the measured time were acknowledged in it.",
+                humane_percent(words_acked_share(result), share));
+        } else {
+            say(&text, "; %s%s.", fits ? "the system keeps up" : "messages keep up",
+                result->partial ? " so far" : "");
+        }
         say_findings(&text, result);
         say_hottest(&text, result, resource);
     }
