@@ -17,6 +17,8 @@ static const struct command {
     {"check", command_check, "validates scenarios and runs nothing"},
     {"runs", command_runs, "lists past runs, and how a metric went from one to the next"},
     {"compare", command_compare, "tells two results apart: what got worse, beyond chance"},
+    {"init", command_init, "writes a scenario to begin with"},
+    {"explain", command_explain, "says what a parameter, a metric or a claim is"},
     {"schema", command_schema, "prints the JSON Schema of scenarios, or their reference"},
 };
 

@@ -22,6 +22,12 @@ int command_runs(int argc, char **argv);
 /* compare BASE NEW [--tolerance SHARE] [--any-plan] [--all]: two results; 3 where NEW is worse. */
 int command_compare(int argc, char **argv);
 
+/* explain [NAME]...: what a parameter, a metric or a claim is. */
+int command_explain(int argc, char **argv);
+
+/* init [FILE]: writes a scenario to begin with, and the schema that it names. */
+int command_init(int argc, char **argv);
+
 /* schema [--reference] [--write]: prints the JSON Schema of scenarios. */
 int command_schema(int argc, char **argv);
 

@@ -49,7 +49,7 @@ static void write_cell(FILE *out, const char *text)
     }
 }
 
-static void write_range(FILE *out, const struct table_row *row)
+void reference_range(FILE *out, const struct table_row *row)
 {
     if (row->kind == TABLE_ENUM) {
         for (uint32_t i = 0; row->choices[i] != NULL; i++) {
@@ -76,7 +76,7 @@ static void write_row(FILE *out, const struct table_row *row)
         fprintf(out, "`%s`", row->initial);
     }
     fprintf(out, " | ");
-    write_range(out, row);
+    reference_range(out, row);
     fprintf(out, " | ");
     write_cell(out, row->about);
     if (row->array == ARRAY_NONE) {

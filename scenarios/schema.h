@@ -4,6 +4,7 @@
 #define SCENARIOS_SCHEMA_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "models/plan.h"
 
@@ -13,6 +14,10 @@
 /* Each returns the whole text, NUL-terminated; the caller frees it. NULL where memory is short. */
 char *schema_text(void);
 char *reference_text(void);
+
+/* What values a parameter may have: "1 to 2000", "`quorum`, `one`". */
+struct table_row;
+void reference_range(FILE *out, const struct table_row *row);
 
 /* The plan as a scenario that says everything, in JSON: it loads to the same plan. The caller frees
  * it. */

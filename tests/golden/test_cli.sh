@@ -173,6 +173,23 @@ expect 2 'did you mean publish.mean?' compare "$work/base/result.json" "$work/sl
 expect 2 'two results, BASE and NEW' compare "$work/base/result.json"
 expect 2 'not a result of chatscale' compare "$work/base/result.json" scenarios/tiny.json
 
+# -- Explaining, and beginning
+expect 0 'kafka.linger: a parameter of scenarios' explain kafka.linger
+expect 0 'default' explain kafka.linger
+expect 0 'delivery.p99: a metric of results' explain delivery.p99
+expect 0 'kafka_brokers: a claim (capacity)' explain kafka_brokers
+expect 0 'Metrics of results:' explain
+expect 2 'did you mean kafka.linger?' explain kafka.lingr
+expect 2 'did you mean delivery.p99?' explain delivry.p99
+expect 2 'did you mean kafka_brokers?' explain kafka_broker
+expect 0 'is written. Run it: chatscale run' init "$work/begin.json"
+expect 2 'is there already' init "$work/begin.json"
+expect 1 "can't be written" init "$work/nowhere/begin.json"
+expect 0 'good, 1 plan' check "$work/begin.json"
+expect 0 '' run "$work/begin.json" --no-check
+holds 'the starter has claims and budgets' grep -q 'delivery.p99' "$work/out"
+holds 'the schema stands beside it' cmp -s "$work/chatscale.schema.json" scenarios/schema.json
+
 # -- On a terminal
 if command -v script >/dev/null; then
     coloured() {
